@@ -1,0 +1,50 @@
+"""The three error families of the code base (docs/architecture.md, style rule 7).
+
+`WireError`: the peer sent garbage. `MapiError`: an operation failed, with its `ec*` code. Anything else is a bug.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Ec(IntEnum):
+    """Error codes of [MS-OXCDATA] 2.4 that the store answers with."""
+
+    ecNone = 0x00000000
+    ecError = 0x80004005
+    ecNotSupported = 0x80040102
+    ecNotFound = 0x8004010F
+    ecObjectDeleted = 0x8004010A
+    ecTimeout = 0x80040401
+    ecBusy = 0x8004010B
+    ecNetwork = 0x80040115
+    ecVersionMismatch = 0x80040110
+    ecDuplicateName = 0x80040604
+    ecFolderHasChildren = 0x80040609
+    ecRootFolder = 0x8004060C
+    ecAccessDenied = 0x80070005
+    ecInvalidParam = 0x80070057
+    ecQuotaExceeded = 0x000004D9
+    ecMaxSubmissionExceeded = 0x000004DA
+    ecStorageFull = 0x8004060D
+    ecWrongServer = 0x00000478
+    ecUnknownUser = 0x000003EB
+    ecLocked = 0x00000972
+
+
+class WireError(ValueError):
+    """The bytes at `offset` are not what the format allows."""
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class MapiError(Exception):
+    """An operation failed with `code`; `text` is for logs, never for the client."""
+
+    def __init__(self, code: Ec, text: str = "") -> None:
+        super().__init__(f"{code.name}: {text}" if text else code.name)
+        self.code = code
+        self.text = text

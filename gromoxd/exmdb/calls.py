@@ -1,0 +1,418 @@
+"""The exmdb calls: every request a worker may make of a mailbox's owner, with its result.
+
+This module is the store's documentation. A request is a `Call[Result]` struct; it travels as msgpack inside the frame
+of `gromoxd.exmdb.framing` beside the mailbox, the actor and the deadline, which therefore are not fields here. Errors
+come back as `MapiError`. A retried write with the same `request_id` is done once: the owner remembers the result in the
+mailbox's own database, so that it also survives a crash and a change of owner.
+
+Identifiers: `fid`/`mid` are 48-bit counters ([MS-OXCSTOR] 2.2.1); `uid` is the IMAP uid (RFC 3501 2.3.1.1); `cn` is the
+mailbox's change number and IMAP's mod-sequence (RFC 7162). `flags` words: see `gromoxd.exmdb.pages`.
+Times are Unix seconds (UTC). Uid sets are sorted lists of inclusive `(first, last)` pairs.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+R = TypeVar("R")
+Ranges = list[tuple[int, int]]
+
+
+class Call(msgspec.Struct, Generic[R], array_like=True, omit_defaults=False, frozen=True):
+    """A request whose answer is an `R`. `writes`: runs on the mailbox's writer. `owner_only`: see docs/decisions."""
+
+    writes: ClassVar[bool] = False
+
+
+class Result(msgspec.Struct, array_like=True, frozen=True):
+    """Base of the answers."""
+
+
+class Done(Result):
+    """Nothing to say but that it is on disk; `cn` is the last change number that it took (0: none)."""
+
+    cn: int = 0
+
+
+# ---------------------------------------------------------------------------------------------- folders
+
+
+class Folder(Result):
+    """One folder of the hierarchy. `name` is the last path component; `path` joins them with '/' from IPM_SUBTREE.
+
+    `special` is the RFC 6154 attribute without backslash ('Sent', 'Trash', 'Drafts', 'Junk') or ''. Inbox has
+    path 'INBOX' whatever its display name; only descendants of IPM_SUBTREE (fid 9) have a path, others ''.
+    A '/' inside a display name is shown as the path text '\\u2215' (DIVISION SLASH).
+    """
+
+    fid: int
+    parent_fid: int
+    name: str
+    path: str
+    container_class: str
+    special: str
+    hidden: bool
+    uidvalidity: int
+    cn: int
+
+
+class FolderList(Result):
+    """The whole hierarchy; published in the arena under `keys.folder_list(mailbox)`.
+
+    `subscriptions` are paths as the client wrote them; a subscription outlives its folder (RFC 3501 6.3.6).
+    `keyword_sets[i]` are the keywords of keyword-set id i (see pages.py; id 0 is the empty set).
+    """
+
+    cn: int
+    folders: list[Folder]
+    subscriptions: list[str]
+
+
+class ListFolders(Call[FolderList], frozen=True):
+    """The hierarchy; also (re)publishes it."""
+
+
+class CreateFolder(Call[Folder], frozen=True):
+    """Create `path` ('A/B/C' below IPM_SUBTREE; missing parents are made). ecDuplicateName if it exists."""
+
+    writes: ClassVar[bool] = True
+    path: str
+    container_class: str = "IPF.Note"
+    request_id: bytes = b""
+
+
+class DeleteFolder(Call[Done], frozen=True):
+    """Delete a folder and its messages. ecFolderHasChildren if it has any, ecRootFolder for well-known folders."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+
+
+class RenameFolder(Call[Done], frozen=True):
+    """Give a folder a new path (children go along; missing parents are made). ecDuplicateName, ecRootFolder."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    path: str
+
+
+class Subscribe(Call[Done], frozen=True):
+    """Add or remove a subscription by path."""
+
+    writes: ClassVar[bool] = True
+    path: str
+    on: bool
+
+
+# ---------------------------------------------------------------------------------------------- folder contents
+
+
+class KeywordSets(Result):
+    """`sets[i]` are the keywords of keyword-set id `first + i`. Append-only for the life of the mailbox."""
+
+    first: int
+    sets: list[list[str]]
+
+
+class GetKeywordSets(Call[KeywordSets], frozen=True):
+    """The keyword sets from id `first` on (published in the arena too, under `keys.keyword_sets(mailbox)`, whole)."""
+
+    first: int = 0
+
+
+class GetFolderState(Call[bytes], frozen=True):
+    """The encoded `pages.FolderState` of a folder; also (re)publishes it. ecNotFound."""
+
+    fid: int
+
+
+class GetPages(Call[list[bytes]], frozen=True):
+    """The encoded index pages (`pages.Page`) with these numbers, b'' for one without messages; republishes them."""
+
+    fid: int
+    numbers: list[int]
+
+
+class ClaimRecent(Call[int], frozen=True):
+    """Take the \\Recent messages of a folder for this session: answers the first uid that is recent (RFC 3501 2.3.2)."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+
+
+class Digest(Result):
+    """What delivery learns from a message's bytes, made by `gromoxd.convert.digest.digest_message` in the worker.
+
+    Offsets are into the RFC 5322 bytes. `parts` is the msgpack of the MIME tree (gromoxd.convert.mime.Part).
+    `*_key` are decoded, case-folded texts for searching. `props`, `recipients` and each of `attachments` are property
+    bags (gromoxd.mapi.bag).
+    """
+
+    size: int
+    header_size: int
+    sent: int
+    envelope: bytes
+    bodystructure: bytes
+    parts: bytes
+    message_id: str
+    from_key: str
+    to_key: str
+    cc_key: str
+    bcc_key: str
+    subject_key: str
+    message_class: str
+    props: bytes
+    recipients: bytes
+    attachments: list[bytes]
+
+
+class NewMessage(Result):
+    """A message to store. The bytes are `raw`, or, when `raw` is empty, the spool given beside the call.
+
+    `received` is INTERNALDATE. `flags` are system flag bits (pages.SEEN …), `keywords` the rest.
+    """
+
+    digest: Digest
+    raw: bytes
+    received: int
+    flags: int = 0
+    keywords: list[str] = []
+
+
+class Stored(Result):
+    """Where a message went."""
+
+    fid: int
+    uidvalidity: int
+    uid: int
+    mid: int
+    cn: int
+
+
+class Append(Call[Stored], frozen=True):
+    """Store a message in a folder. ecNotFound, ecQuotaExceeded. The bytes are on disk when the answer comes."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    message: NewMessage
+    request_id: bytes
+
+
+class Deliver(Call[Stored], frozen=True):
+    """Deliver incoming mail to the Inbox (rules come here later). ecQuotaExceeded, ecNotFound.
+
+    `fingerprint` identifies the message's bytes, sender and recipient. While a delivery is not confirmed (`Confirm`)
+    and the connection of the worker that made it is gone, the same fingerprint is taken for the sender's retry of a
+    delivery whose reply was lost, and answered with the first result (docs/decisions).
+    """
+
+    writes: ClassVar[bool] = True
+    message: NewMessage
+    sender: str
+    request_id: bytes
+    fingerprint: bytes
+
+
+class Confirm(Call[Done], frozen=True):
+    """The sender of these deliveries (request ids) has been told 250. Cheap: kept until the mailbox's next write."""
+
+    request_ids: list[bytes]
+
+
+ADD, REMOVE, REPLACE = 1, -1, 0
+
+
+class FlagsChanged(Result):
+    """`cn` is the new mod-sequence (0: nothing changed); `modified` are uids left alone because of unchanged_since."""
+
+    cn: int
+    modified: Ranges
+
+
+class SetFlags(Call[FlagsChanged], frozen=True):
+    """STORE: `mode` ADD, REMOVE or REPLACE the system flag bits and keywords of the messages in `uids`."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    uids: Ranges
+    mode: int
+    flags: int
+    keywords: list[str] = []
+    unchanged_since: int = -1
+
+
+class Copied(Result):
+    """Source and destination uids in the same order (RFC 4315 COPYUID)."""
+
+    uidvalidity: int
+    source: Ranges
+    destination: Ranges
+    cn: int
+
+
+class CopyMessages(Call[Copied], frozen=True):
+    """Copy (or, with `move`, move atomically) messages to another folder. Missing uids are passed over."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    uids: Ranges
+    destination: int
+    move: bool
+    request_id: bytes
+
+
+class Expunged(Result):
+    """Uids that went, ascending ranges, and the change number at which they went."""
+
+    uids: Ranges
+    cn: int
+
+
+class Expunge(Call[Expunged], frozen=True):
+    """Remove messages of `uids`; with `deleted_only` just those that carry \\Deleted. Missing uids are passed over."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    uids: Ranges
+    deleted_only: bool = True
+
+
+class Vanished(Result):
+    """Uids expunged after a change number (RFC 7162 3.2.10); `complete` is False when tombstones were pruned."""
+
+    uids: Ranges
+    complete: bool
+
+
+class GetVanished(Call[Vanished], frozen=True):
+    """Uids of a folder that were expunged after change number `since`."""
+
+    fid: int
+    since: int
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+ENVELOPE, BODYSTRUCTURE, HEADER, PARTS = 1, 2, 4, 8
+
+
+class Piece(Result):
+    """Parts of one message. Fields not asked for are empty. `header` is the raw header with its empty line."""
+
+    uid: int
+    envelope: bytes = b""
+    bodystructure: bytes = b""
+    header: bytes = b""
+    parts: bytes = b""
+
+
+class GetPieces(Call[list[Piece]], frozen=True):
+    """Pieces of the messages in `uids` that still exist, ascending; `what` is a bit set of ENVELOPE ….
+
+    Envelope+bodystructure are published in the arena as one value (keys.pieces): struct '<II' lengths, then both.
+    At most 1,000 messages a call (ecInvalidParam).
+    """
+
+    fid: int
+    uids: Ranges
+    what: int
+
+
+class Content(Result):
+    """The RFC 5322 bytes of a message. Longer than `limit`: `raw` is empty and the bytes are read by ReadContent."""
+
+    uid: int
+    size: int
+    raw: bytes
+
+
+class GetContents(Call[list[Content]], frozen=True):
+    """Whole messages in `uids` that still exist, ascending; stops (short list) once `limit` bytes are gathered."""
+
+    fid: int
+    uids: Ranges
+    limit: int = 4 << 20
+
+
+class ReadContent(Call[bytes], frozen=True):
+    """`length` bytes (at most 1 MiB) from `offset` of one message; short at its end. ecNotFound when it is gone."""
+
+    fid: int
+    uid: int
+    offset: int
+    length: int
+
+
+class Term(Result):
+    """One text condition. `where`: from to cc bcc subject header body text; `name` is the field for 'header'.
+
+    `value` is text, matched as a case-insensitive substring after decoding; an empty value with 'header' matches presence.
+    """
+
+    where: str
+    value: str
+    name: str = ""
+
+
+class SearchText(Call[list[Ranges]], frozen=True):
+    """For each term, the uids among `uids` that match it. Runs on a thread, never holds the loop."""
+
+    fid: int
+    uids: Ranges
+    terms: list[Term]
+
+
+# ---------------------------------------------------------------------------------------------- mailbox
+
+
+class MailboxInfo(Result):
+    """Sizes in bytes, quotas in bytes (0: none)."""
+
+    owner: str
+    messages: int
+    size: int
+    quota_receive: int
+    quota_storage: int
+    schema: int
+    cn: int
+
+
+class GetMailboxInfo(Call[MailboxInfo], frozen=True):
+    """Figures of a mailbox; creates it on its first use like every call does."""
+
+
+class SetQuota(Call[Done], frozen=True):
+    """Set quotas in bytes (0: none). Actor must be the administrator."""
+
+    writes: ClassVar[bool] = True
+    receive: int
+    storage: int
+
+
+class LockPop3(Call[bool], frozen=True):
+    """Take or release the exclusive POP3 lock (RFC 1939 section 8). Held by the connection: lost with it. False: taken."""
+
+    on: bool
+
+
+class Watch(Call[Done], frozen=True):
+    """Events of this mailbox are pushed on this connection from now on (`Event`), until `on` is False."""
+
+    on: bool
+
+
+class Event(Result):
+    """Pushed: something changed in a folder of a watched mailbox (fid 0: the hierarchy or subscriptions)."""
+
+    mailbox: str
+    fid: int
+
+
+CALLS: tuple[type[Call], ...] = (  # type: ignore[type-arg]
+    # The position is the call's number on the wire: append only.
+    ListFolders, CreateFolder, DeleteFolder, RenameFolder, Subscribe, GetKeywordSets, GetFolderState, GetPages,
+    ClaimRecent, Append, Deliver, Confirm, SetFlags, CopyMessages, Expunge, GetVanished, GetPieces, GetContents,
+    ReadContent, SearchText, GetMailboxInfo, SetQuota, LockPop3, Watch,
+)  # fmt: skip
