@@ -10,7 +10,7 @@ from gromoxd.exmdb.calls import Call, Event
 R = TypeVar("R")
 
 SYSTEM = "\x00system"
-"""The actor of delivery and administration: accepted by the owner from its own node's socket and authenticated peers."""
+"""The actor of delivery and administration: accepted from the node's own socket and proven peers."""
 
 
 class MailboxRef(NamedTuple):

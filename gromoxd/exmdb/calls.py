@@ -30,7 +30,7 @@ class Result(msgspec.Struct, array_like=True, frozen=True):
     """Base of the answers."""
 
 
-class Done(Result):
+class Done(Result, frozen=True):
     """Nothing to say but that it is on disk; `cn` is the last change number that it took (0: none)."""
 
     cn: int = 0
@@ -39,7 +39,7 @@ class Done(Result):
 # ---------------------------------------------------------------------------------------------- folders
 
 
-class Folder(Result):
+class Folder(Result, frozen=True):
     """One folder of the hierarchy. `name` is the last path component; `path` joins them with '/' from IPM_SUBTREE.
 
     `special` is the RFC 6154 attribute without backslash ('Sent', 'Trash', 'Drafts', 'Junk') or ''. Inbox has
@@ -58,7 +58,7 @@ class Folder(Result):
     cn: int
 
 
-class FolderList(Result):
+class FolderList(Result, frozen=True):
     """The whole hierarchy; published in the arena under `keys.folder_list(mailbox)`.
 
     `subscriptions` are paths as the client wrote them; a subscription outlives its folder (RFC 3501 6.3.6).
@@ -109,7 +109,7 @@ class Subscribe(Call[Done], frozen=True):
 # ---------------------------------------------------------------------------------------------- folder contents
 
 
-class KeywordSets(Result):
+class KeywordSets(Result, frozen=True):
     """`sets[i]` are the keywords of keyword-set id `first + i`. Append-only for the life of the mailbox."""
 
     first: int
@@ -136,13 +136,13 @@ class GetPages(Call[list[bytes]], frozen=True):
 
 
 class ClaimRecent(Call[int], frozen=True):
-    """Take the \\Recent messages of a folder for this session: answers the first uid that is recent (RFC 3501 2.3.2)."""
+    """Take a folder's \\Recent messages for this session: the first uid that is recent (RFC 3501 2.3.2)."""
 
     writes: ClassVar[bool] = True
     fid: int
 
 
-class Digest(Result):
+class Digest(Result, frozen=True):
     """What delivery learns from a message's bytes, made by `gromoxd.convert.digest.digest_message` in the worker.
 
     Offsets are into the RFC 5322 bytes. `parts` is the msgpack of the MIME tree (gromoxd.convert.mime.Part).
@@ -168,7 +168,7 @@ class Digest(Result):
     attachments: list[bytes]
 
 
-class NewMessage(Result):
+class NewMessage(Result, frozen=True):
     """A message to store. The bytes are `raw`, or, when `raw` is empty, the spool given beside the call.
 
     `received` is INTERNALDATE. `flags` are system flag bits (pages.SEEN …), `keywords` the rest.
@@ -181,7 +181,7 @@ class NewMessage(Result):
     keywords: list[str] = []
 
 
-class Stored(Result):
+class Stored(Result, frozen=True):
     """Where a message went."""
 
     fid: int
@@ -224,7 +224,7 @@ class Confirm(Call[Done], frozen=True):
 ADD, REMOVE, REPLACE = 1, -1, 0
 
 
-class FlagsChanged(Result):
+class FlagsChanged(Result, frozen=True):
     """`cn` is the new mod-sequence (0: nothing changed); `modified` are uids left alone because of unchanged_since."""
 
     cn: int
@@ -243,7 +243,7 @@ class SetFlags(Call[FlagsChanged], frozen=True):
     unchanged_since: int = -1
 
 
-class Copied(Result):
+class Copied(Result, frozen=True):
     """Source and destination uids in the same order (RFC 4315 COPYUID)."""
 
     uidvalidity: int
@@ -263,7 +263,7 @@ class CopyMessages(Call[Copied], frozen=True):
     request_id: bytes
 
 
-class Expunged(Result):
+class Expunged(Result, frozen=True):
     """Uids that went, ascending ranges, and the change number at which they went."""
 
     uids: Ranges
@@ -279,7 +279,7 @@ class Expunge(Call[Expunged], frozen=True):
     deleted_only: bool = True
 
 
-class Vanished(Result):
+class Vanished(Result, frozen=True):
     """Uids expunged after a change number (RFC 7162 3.2.10); `complete` is False when tombstones were pruned."""
 
     uids: Ranges
@@ -298,7 +298,7 @@ class GetVanished(Call[Vanished], frozen=True):
 ENVELOPE, BODYSTRUCTURE, HEADER, PARTS = 1, 2, 4, 8
 
 
-class Piece(Result):
+class Piece(Result, frozen=True):
     """Parts of one message. Fields not asked for are empty. `header` is the raw header with its empty line."""
 
     uid: int
@@ -320,7 +320,7 @@ class GetPieces(Call[list[Piece]], frozen=True):
     what: int
 
 
-class Content(Result):
+class Content(Result, frozen=True):
     """The RFC 5322 bytes of a message. Longer than `limit`: `raw` is empty and the bytes are read by ReadContent."""
 
     uid: int
@@ -345,10 +345,10 @@ class ReadContent(Call[bytes], frozen=True):
     length: int
 
 
-class Term(Result):
+class Term(Result, frozen=True):
     """One text condition. `where`: from to cc bcc subject header body text; `name` is the field for 'header'.
 
-    `value` is text, matched as a case-insensitive substring after decoding; an empty value with 'header' matches presence.
+    `value` is matched as a case-insensitive substring after decoding; with 'header' an empty one matches presence.
     """
 
     where: str
@@ -367,7 +367,7 @@ class SearchText(Call[list[Ranges]], frozen=True):
 # ---------------------------------------------------------------------------------------------- mailbox
 
 
-class MailboxInfo(Result):
+class MailboxInfo(Result, frozen=True):
     """Sizes in bytes, quotas in bytes (0: none)."""
 
     owner: str
@@ -392,7 +392,7 @@ class SetQuota(Call[Done], frozen=True):
 
 
 class LockPop3(Call[bool], frozen=True):
-    """Take or release the exclusive POP3 lock (RFC 1939 section 8). Held by the connection: lost with it. False: taken."""
+    """Take or release the exclusive POP3 lock (RFC 1939 8); held by the connection, lost with it. False: taken."""
 
     on: bool
 
@@ -403,7 +403,7 @@ class Watch(Call[Done], frozen=True):
     on: bool
 
 
-class Event(Result):
+class Event(Result, frozen=True):
     """Pushed: something changed in a folder of a watched mailbox (fid 0: the hierarchy or subscriptions)."""
 
     mailbox: str

@@ -41,8 +41,8 @@ class FolderState(msgspec.Struct, array_like=True, frozen=True):
 class Page:
     """One decoded index page: parallel arrays in uid order. Treat as immutable.
 
-    uids 'I', flags 'I', sizes 'I' (RFC822.SIZE), received 'I' (Unix seconds), sent 'i' (Unix seconds of the Date header's
-    wall clock, i.e. the date as written, zone disregarded; -2**31 when absent), modseqs 'Q', mids 'Q'.
+    uids 'I', flags 'I', sizes 'I' (RFC822.SIZE), received 'I' (Unix seconds), sent 'i' (Unix seconds of the Date
+    header's wall clock, i.e. the date as written, zone disregarded; -2**31 when absent), modseqs 'Q', mids 'Q'.
     """
 
     __slots__ = ("flags", "mids", "modseqs", "received", "sent", "sizes", "uids")

@@ -1,0 +1,281 @@
+"""The store worker's service: which mailboxes are open, who may ask, calls to the engine, events to watchers.
+
+Dispatch of a request: quick reads run inline in the loop, long ones on the thread pool, writes on the writer.
+Opening asks the directory for owner and home; a mailbox that is homed elsewhere answers ecWrongServer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.threadpool import ThreadPool
+
+from gromoxd.context import Arena, SlotBoard
+from gromoxd.errors import Ec, MapiError
+from gromoxd.exmdb import calls
+from gromoxd.exmdb.calls import Call, Done, Event
+from store.mailbox import Mailbox, Write
+from store.settings import StoreSettings
+from store.writer import Answer, Writer, as_mapi_error
+
+log = logging.getLogger(__name__)
+SWEEP = 5.0
+
+
+class Peer(Protocol):
+    """A client connection as the service sees it."""
+
+    instance: bytes
+
+    def push(self, event: Event) -> None: ...
+
+
+class Homes(Protocol):
+    """What the service asks the directory (blocking greenlet-wise)."""
+
+    def home(self, maildir: str) -> tuple[str, bool]:
+        """(owner, homed on this node). MapiError(ecUnknownUser) when nobody has this maildir."""
+        ...
+
+
+class Open:
+    """An open mailbox: the engine's object, its writer, who watches it and who holds its POP3 lock."""
+
+    def __init__(self, mailbox: Mailbox, writer: Writer, owner: str) -> None:
+        self.mailbox = mailbox
+        self.writer = writer
+        self.owner = owner
+        self.watchers: set[Peer] = set()
+        self.pop3: Peer | None = None
+        self.used = time.monotonic()
+        self.reading = 0
+        self.leaving = False
+
+
+class StoreService:
+    """All mailboxes of one store worker."""
+
+    def __init__(
+        self, homes: Homes, settings: Callable[[], StoreSettings], arena: Arena | None, board: SlotBoard, node: str
+    ) -> None:
+        self._homes = homes
+        self._settings = settings
+        self._arena = arena
+        self._board = board
+        self._node = node
+        self._open: dict[str, Open] = {}
+        self._opening: dict[str, AsyncResult[Open]] = {}
+        self._instances: dict[bytes, int] = {}
+        self.pool = ThreadPool(settings().store_threads)
+        self._long = ThreadPool(settings().store_long_threads)
+        self._upkeep = gevent.spawn(self._sweep)
+
+    # ------------------------------------------------------------------------------------------ peers
+
+    def joined(self, peer: Peer) -> None:
+        """A client connection said HELLO."""
+        self._instances[peer.instance] = self._instances.get(peer.instance, 0) + 1
+
+    def left(self, peer: Peer) -> None:
+        """A client connection is gone: its watches and POP3 locks go with it."""
+        count = self._instances.get(peer.instance, 0) - 1
+        if count > 0:
+            self._instances[peer.instance] = count
+        else:
+            self._instances.pop(peer.instance, None)
+        for entry in self._open.values():
+            entry.watchers.discard(peer)
+            if entry.pop3 is peer:
+                entry.pop3 = None
+
+    def _is_alive(self, instance: bytes) -> bool:
+        return instance in self._instances
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    def request(self, peer: Peer, maildir: str, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
+        """Carry out a call; `answer` gets its result or error, now or later. Takes over `spool_fd`. Never blocks."""
+        entry = self._open.get(maildir)
+        if entry is not None and not entry.leaving:
+            self._dispatch(entry, peer, actor, call, spool_fd, answer)
+        else:
+            gevent.spawn(self._open_first, peer, maildir, actor, call, spool_fd, answer)
+
+    def _open_first(self, peer: Peer, maildir: str, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
+        try:
+            entry = self.open(maildir)
+        except MapiError as error:
+            close_spool(spool_fd)
+            answer(error)
+            return
+        except Exception as error:
+            log.exception("mailbox did not open")
+            self._board.add("internal_errors")
+            close_spool(spool_fd)
+            answer(as_mapi_error(error))
+            return
+        self._dispatch(entry, peer, actor, call, spool_fd, answer)
+
+    def _dispatch(self, entry: Open, peer: Peer, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
+        entry.used = time.monotonic()
+        self._board.add("rpc_calls")
+        try:
+            if call.writes or isinstance(call, calls.Confirm):
+                write = Write(call=call, actor=actor, instance=peer.instance, spool_fd=spool_fd)
+                entry.writer.submit(write, lambda result: self._written(spool_fd, result, answer))
+                return
+            close_spool(spool_fd)
+            if isinstance(call, calls.Watch | calls.LockPop3):
+                answer(self._session_call(entry, peer, actor, call))
+            elif entry.mailbox.is_long(call):
+                gevent.spawn(self._read_long, entry, actor, call, answer)
+            else:
+                answer(entry.mailbox.read(call, actor))
+        except MapiError as error:
+            answer(error)
+        except Exception as error:  # noqa: BLE001 - caught once here: logged, counted, answered
+            self._bug(call, error, answer)
+
+    def _written(self, spool_fd: int, result: Any, answer: Answer) -> None:
+        close_spool(spool_fd)
+        if isinstance(result, Exception) and not isinstance(result, MapiError):
+            result = as_mapi_error(result)
+        answer(result)
+
+    def _read_long(self, entry: Open, actor: str, call: Call[Any], answer: Answer) -> None:
+        entry.reading += 1
+        try:
+            answer(self._long.apply(entry.mailbox.read_long, (call, actor)))
+        except MapiError as error:
+            answer(error)
+        except Exception as error:  # noqa: BLE001 - as in _dispatch
+            self._bug(call, error, answer)
+        finally:
+            entry.reading -= 1
+
+    def _bug(self, call: Call[Any], error: Exception, answer: Answer) -> None:
+        log.exception("call failed", extra={"call": type(call).__name__}, exc_info=error)
+        self._board.add("internal_errors")
+        answer(as_mapi_error(error))
+
+    def _session_call(self, entry: Open, peer: Peer, actor: str, call: Call[Any]) -> Any:
+        entry.mailbox.authorise(call, actor)
+        if isinstance(call, calls.Watch):
+            (entry.watchers.add if call.on else entry.watchers.discard)(peer)
+            return Done()
+        if not isinstance(call, calls.LockPop3):
+            raise MapiError(Ec.ecNotSupported, type(call).__name__)
+        if not call.on:
+            if entry.pop3 is peer:
+                entry.pop3 = None
+            return True
+        if entry.pop3 is not None:
+            return False
+        entry.pop3 = peer
+        return True
+
+    # ------------------------------------------------------------------------------------------ opening, closing
+
+    def open(self, maildir: str) -> Open:
+        """The open mailbox, opening it when needed. MapiError ecWrongServer, ecUnknownUser, ecLocked."""
+        entry = self._open.get(maildir)
+        if entry is not None and entry.leaving:
+            raise MapiError(Ec.ecWrongServer if not self._homes.home(maildir)[1] else Ec.ecBusy, "mailbox is closing")
+        if entry is not None:
+            return entry
+        pending = self._opening.get(maildir)
+        if pending is not None:
+            opened: Open = pending.get()
+            return opened
+        pending = self._opening[maildir] = AsyncResult()
+        try:
+            entry = self._really_open(maildir)
+        except BaseException as error:
+            pending.set_exception(error)
+            raise
+        else:
+            pending.set(entry)
+            return entry
+        finally:
+            del self._opening[maildir]
+
+    def _really_open(self, maildir: str) -> Open:
+        owner, here = self._homes.home(maildir)
+        if not here:
+            raise MapiError(Ec.ecWrongServer, "the mailbox is homed on another node")
+
+        def make() -> Mailbox:
+            return Mailbox(
+                maildir, owner=owner, node=self._node, settings=self._settings(), arena=self._arena,
+                notify=lambda fid: self._notify(maildir, fid), is_alive=self._is_alive,
+            )  # fmt: skip
+
+        mailbox = self.pool.apply(make)
+        entry = self._open[maildir] = Open(mailbox, Writer(mailbox, self.pool, self._board), owner)
+        self._board.set("open_mailboxes", len(self._open))
+        return entry
+
+    def _notify(self, maildir: str, fid: int) -> None:
+        entry = self._open.get(maildir)
+        if entry is not None and entry.watchers:
+            event = Event(maildir, fid)
+            for peer in list(entry.watchers):
+                peer.push(event)
+
+    def close(self, maildir: str) -> None:
+        """Give a mailbox up: finish its writes, checkpoint, close, release the lock."""
+        entry = self._open.get(maildir)
+        if entry is None or entry.leaving:
+            return
+        entry.leaving = True
+        entry.writer.idle.wait()
+        while entry.reading:
+            gevent.sleep(0.01)
+        try:
+            self.pool.apply(entry.mailbox.close)
+        finally:
+            del self._open[maildir]
+            self._board.set("open_mailboxes", len(self._open))
+
+    def close_all(self) -> None:
+        """Give every mailbox up (the worker stops)."""
+        self._upkeep.kill(block=False)
+        gevent.joinall([gevent.spawn(self.close, maildir) for maildir in list(self._open)])
+
+    def homes_changed(self) -> None:
+        """After a reload: give up what is not homed here any longer; its watchers are told to look again."""
+        for maildir, entry in list(self._open.items()):
+            try:
+                owner, here = self._homes.home(maildir)
+            except MapiError:
+                owner, here = "", False
+            if here and owner == entry.owner:
+                continue
+            log.info("mailbox given up", extra={"mailbox": os.path.basename(maildir)})
+            watchers = list(entry.watchers)
+            self.close(maildir)
+            for peer in watchers:
+                peer.push(Event(maildir, -1))
+
+    def _sweep(self) -> None:
+        while True:
+            gevent.sleep(SWEEP)
+            limit = time.monotonic() - self._settings().cache_interval
+            for maildir, entry in list(self._open.items()):
+                if entry.used < limit and not entry.watchers and entry.pop3 is None:
+                    try:
+                        self.close(maildir)
+                    except OSError:
+                        log.exception("mailbox did not close")
+
+
+def close_spool(descriptor: int) -> None:
+    """Close a spool's descriptor, if there is one."""
+    if descriptor >= 0:
+        os.close(descriptor)
