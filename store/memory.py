@@ -259,7 +259,7 @@ class MemoryStore:
     def _store(self, box: Mailbox, call: c.Append | c.Deliver, spool: BinaryIO | None) -> c.Stored:
         """Append and Deliver."""
         if isinstance(call, c.Deliver):
-            first = self._redelivery(box, call.fingerprint)
+            first = self._redelivery(box, call)
             if first is not None:
                 return first
         folder = box.folder(call.fid if isinstance(call, c.Append) else INBOX)
@@ -280,10 +280,12 @@ class MemoryStore:
             box.deliveries[call.request_id] = Delivery(call.fingerprint, self.connection, stored)
         return stored
 
-    def _redelivery(self, box: Mailbox, fingerprint: bytes) -> c.Stored | None:
-        for known in box.deliveries.values():
-            if known.fingerprint == fingerprint and known.connection not in self.alive:
-                known.connection = self.connection
+    def _redelivery(self, box: Mailbox, call: c.Deliver) -> c.Stored | None:
+        """The unconfirmed delivery of a dead worker that this one repeats; it passes to the repeating worker."""
+        for request_id, known in box.deliveries.items():
+            if known.fingerprint == call.fingerprint and known.connection not in self.alive:
+                del box.deliveries[request_id]
+                box.deliveries[call.request_id] = Delivery(known.fingerprint, self.connection, known.stored)
                 return known.stored
         return None
 
@@ -402,9 +404,9 @@ class MemoryStore:
         return c.Done()
 
     def _lock_pop3(self, box: Mailbox, call: c.LockPop3) -> bool:
-        if call.on and box.pop3_locked:
+        if call.on and box.pop3_holder in self.alive:
             return False
-        box.pop3_locked = call.on
+        box.pop3_holder = self.connection if call.on else ""
         return True
 
     def _watch(self, box: Mailbox, call: c.Watch) -> c.Done:

@@ -105,7 +105,7 @@ class Mailbox:
     deliveries: dict[bytes, Delivery] = field(default_factory=dict)
     quota_receive: int = 0
     quota_storage: int = 0
-    pop3_locked: bool = False
+    pop3_holder: str = ""
     watchers: list[Callable[[c.Event], None]] = field(default_factory=list)
     changed: set[int] = field(default_factory=set)
     """Folders (0: the hierarchy) that the running call changed: published and told to watchers at its end."""

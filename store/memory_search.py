@@ -24,13 +24,14 @@ def matches(term: Term, digest: Digest, raw: bytes) -> bool:
     message = message_from_bytes(raw)
     if term.where == "header":
         values = message.get_all(term.name, [])
-        return any(wanted in _decoded(v) for v in values)
+        return any(wanted in decoded(v) for v in values)
     if wanted in _body(message):
         return True
-    return term.where == "text" and any(wanted in _decoded(f"{k}: {v}") for k, v in message.items())
+    return term.where == "text" and any(wanted in decoded(f"{k}: {v}") for k, v in message.items())
 
 
-def _decoded(value: object) -> str:
+def decoded(value: object) -> str:
+    """A header's text without encoded words, case-folded."""
     text = str(value)
     try:
         return str(make_header(decode_header(text))).casefold()
