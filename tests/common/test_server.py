@@ -6,97 +6,22 @@ import contextlib
 import logging
 import socket
 import ssl
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
-from gevent import socket as gsocket
 
-from gromoxd.context import Listener, Slot, WorkerContext
+from tests.common.running import Running, until
 from workers.common.connection import Connection, ConnTimeout
 from workers.common.proxy import SIGNATURE
-from workers.common.server import Server, ServerSettings, networks
-
-
-class Counters(dict[str, int]):
-    """A board row that is a dict."""
-
-    def add(self, name: str, amount: int = 1) -> None:
-        self[name] = self.get(name, 0) + amount
-
-    def set(self, name: str, value: int) -> None:
-        self[name] = value
-
-    def observe_ms(self, name: str, value_ms: float) -> None:
-        self[name] = self.get(name, 0) + 1
-
-
-class Running:
-    """A server in this process's hub, on a free loopback port."""
-
-    def __init__(self, handler: Callable[[Connection], None], tls: bool = False, **settings: Any) -> None:
-        listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port = listening.getsockname()[1]
-        self.board = Counters()
-        self.ctx = WorkerContext(
-            Slot("test", 0), None, [Listener("test", listening, tls)], None, self.board, "", lambda: False,  # type: ignore[arg-type]
-        )  # fmt: skip
-        self.settings = ServerSettings(**{"sweep_seconds": 0.05, "drain_seconds": 2.0, **settings})
-        self.server = Server(self.ctx, lambda: self.settings, handler)
-        self.greenlet = gevent.spawn(self.server.run)
-        self._listening = listening
-
-    def connect(self) -> Any:
-        return gsocket.create_connection(("127.0.0.1", self.port), timeout=5)
-
-    def drain(self) -> None:
-        for hook in self.ctx.drain_hooks:
-            hook()
-        self.greenlet.join(5)
-        assert self.greenlet.ready()
-
-    def stop(self) -> None:
-        if not self.greenlet.ready():
-            self.drain()
-        self._listening.close()
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Running]]:
-    running: list[Running] = []
-
-    def begin(handler: Callable[[Connection], None], **more: Any) -> Running:
-        running.append(Running(handler, **more))
-        return running[-1]
-
-    yield begin
-    for one in running:
-        one.stop()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run(command.split() + files, check=True, capture_output=True)
-    return str(folder / "cert.pem"), str(folder / "key.pem")
+from workers.common.server import ServerSettings, networks
 
 
 def echo(conn: Connection) -> None:
     while data := conn.recv():
         conn.send(data)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end, "did not happen in 5 s"
-        gevent.sleep(0.002)
 
 
 def close(*socks: Any) -> None:
