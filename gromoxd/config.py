@@ -207,6 +207,14 @@ class Config:
             value = self._built[cls] = build(cls, self._files, self.problems)
         return cast(S, value)
 
+    def complete(self) -> list[Problem]:
+        """Build what was declared since the last reading (a worker knows more components than the master)."""
+        before = len(self.problems)
+        for group in COMPONENTS.values():
+            for cls in group:
+                self.get(cls)
+        return self.problems[before:]
+
     def needs_restart(self) -> list[str]:
         """Directives whose new value in the files is not in force until the server is started anew."""
         wanted, names = self._read()[1], []

@@ -54,10 +54,11 @@ class Arena(Protocol):
 class Shared(Protocol):
     """All shared memory: one arena per store worker, the directory's, the throttle table, the board, the epoch."""
 
-    directory: Arena
     throttle: Any
     board: Any
 
+    @property
+    def directory(self) -> Arena: ...
     @property
     def epoch(self) -> int: ...
     def mailboxes(self, store: int) -> Arena: ...

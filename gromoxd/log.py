@@ -232,3 +232,13 @@ def emit_from_thread(level: int, message: str, details: Iterable[str] = ()) -> N
         record = logging.LogRecord("gromoxd", level, __file__, 0, message, (), None)
         record.stack_info = "\n".join(details) or None
         _stream.emit(record)
+
+
+def with_details(
+    logger: logging.Logger, level: int, message: str, details: Iterable[str], **extra: str | int | float
+) -> None:
+    """Log a message followed by lines that belong to it (a stack)."""
+    if logger.isEnabledFor(level):
+        record = logger.makeRecord(logger.name, level, "", 0, message, (), None, extra=extra)
+        record.stack_info = "\n".join(details)
+        logger.handle(record)
