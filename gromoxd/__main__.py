@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from gromoxd import __version__
 from gromoxd import log as logs
 from gromoxd.config import Config, ConfigError, report, sample_file
 from gromoxd.master import pools as standard
@@ -19,7 +19,6 @@ from gromoxd.settings import COMPONENTS
 log = logging.getLogger("gromoxd")
 
 CONFIG_FOLDER = "/etc/gromox"
-EMBEDDED = "gromoxd.master.site"
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h: systemd can be told not to try again."""
 
@@ -39,14 +38,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pools", metavar="MODULE", default=standard.__name__, help=argparse.SUPPRESS)
     made.add_argument("--version", action="store_true", help="print the version")
     return made
-
-
-def version() -> str:
-    """The installed version; '0' when run from a tree that is not installed."""
-    try:
-        return importlib.metadata.version("gromoxd")
-    except importlib.metadata.PackageNotFoundError:
-        return "0"
 
 
 def overrides(words: Sequence[str]) -> dict[str, str]:
@@ -69,21 +60,14 @@ def print_sample(file: str) -> int:
     return 0
 
 
-def in_child(action: Callable[[], None], *, wait: bool) -> int:
-    """Run `action` in a forked process, so that what it imports never weighs on the master and its workers."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if wait else 0
-    status = 1
+def prepare_site(site: str) -> None:
+    """--embedded: make what is missing. SystemExit with the reason when it cannot be made."""
+    from gromoxd.master.site import SiteError, prepare
+
     try:
-        action()
-        sys.stdout.flush()
-        status = 0
-    except Exception:
-        log.exception("embedded site failed")
-    finally:
-        os._exit(status)
+        prepare(site)
+    except (SiteError, OSError) as error:
+        raise SystemExit(f"gromoxd: {error}") from error
 
 
 def read_config(options: argparse.Namespace) -> Config | None:
@@ -125,7 +109,9 @@ def serve(config: Config, chosen: list[standard.Pool], site: str, *, embedded: b
     master = os.getpid()
 
     def started() -> None:
-        in_child(lambda: importlib.import_module(EMBEDDED).started(site, master), wait=False)
+        from gromoxd.master.site import started as write_site
+
+        write_site(site, master)
 
     try:
         return Arbiter(config, chosen, site, owner, started if embedded else None).run()
@@ -140,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the command; answers the exit status."""
     options = parser().parse_args(argv)
     if options.version:
-        print(f"gromoxd {version()}")
+        print(f"gromoxd {__version__}")
         return 0
     table = importlib.import_module(options.pools)
     standard.load(standard.SETTINGS_MODULES)
@@ -152,8 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.embedded:
         if not site:
             raise SystemExit("gromoxd: --embedded needs --site")
-        if in_child(lambda: importlib.import_module(EMBEDDED).prepare(site), wait=True):
-            return 1
+        prepare_site(site)
     config = read_config(options)
     if config is None:
         return EXIT_CONFIG

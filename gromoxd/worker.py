@@ -176,6 +176,15 @@ class Worker:
         log.error("greenlet failed", exc_info=(kind, error, trace), extra={"greenlet": repr(context)[:200]})
 
 
+_current: Worker | None = None
+
+
+def beat() -> None:
+    """Show that this worker's loop runs (for a main loop of somebody else's, such as gunicorn's)."""
+    if _current is not None:
+        _current.beat()
+
+
 def adopt(sock: Any) -> Any:
     """An inherited socket as a gevent one."""
     family, kind = sock.family, sock.type
@@ -242,9 +251,10 @@ def entry_of(launch: Launch) -> Callable[[WorkerContext], None]:
 
 def run(launch: Launch) -> int:
     """Be this worker; answers the process' exit status."""
+    global _current
     try:
         prepare(launch)
-        worker = Worker(launch)
+        worker = _current = Worker(launch)
         hub: Any = gevent.get_hub()
         hub.print_exception = worker.hub_error
         worker.arm()

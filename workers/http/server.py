@@ -1,0 +1,179 @@
+"""The HTTP worker: gunicorn's gevent worker in one of our slots, one view of it for each listener.
+
+gunicorn brings the HTTP parser with its limits and the WSGI side; process, signals, heartbeat and sockets are ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from typing import Any
+
+import gevent
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.config import Config as GunicornConfig
+from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.workers.ggevent import GeventWorker
+
+from gromoxd import worker as process
+from gromoxd.context import Listener, WorkerContext
+from gromoxd.master.settings import HttpPool, MasterSettings
+from workers.common.configure import server_settings
+from workers.common.tls import TlsSource
+from workers.http.app import App
+from workers.http.settings import HttpSettings
+
+log = logging.getLogger(__name__)
+
+HEADER_FIELDS = 100
+
+
+class GunicornLog:
+    """gunicorn's messages in our log. Requests are logged at DEBUG, so that no address or path fills the log."""
+
+    def __init__(self) -> None:
+        for name in ("critical", "error", "warning", "info", "debug", "exception", "log"):
+            setattr(self, name, getattr(log, name))
+
+    def access(self, response: Any, request: Any, environ: dict[str, Any], duration: Any) -> None:
+        """One finished request."""
+        if log.isEnabledFor(logging.DEBUG):
+            extra = {
+                "method": environ.get("REQUEST_METHOD", "-"), "path": environ.get("PATH_INFO", "-"),
+                "status": response.status, "ms": round(duration.total_seconds() * 1000, 2),
+            }  # fmt: skip
+            log.debug("request", extra=extra)
+
+    def close_on_exec(self) -> None:
+        """Nothing: our descriptors are not inherited."""
+
+    def reopen_files(self) -> None:
+        """Nothing: SIGUSR1 is handled by gromoxd.worker."""
+
+
+class HttpWorker(GeventWorker):  # type: ignore[misc]
+    """Views of one worker share everything but `cfg` (TLS or not) and `wsgi`; made by `view`."""
+
+    def __init__(self, ctx: WorkerContext, cfg: Any) -> None:
+        self.ctx = ctx
+        self.tls = TlsSource()
+        settings = ctx.config.get(MasterSettings)
+        sockets = [listener.sock for listener in ctx.listeners]
+        super().__init__(0, os.getppid(), sockets, None, settings.worker_timeout, cfg, GunicornLog())
+        self.reload()
+
+    @property
+    def alive(self) -> bool:
+        """gunicorn closes a connection after its request once this is False."""
+        return not self.ctx.draining()
+
+    @alive.setter
+    def alive(self, value: bool) -> None:
+        """The master decides, not gunicorn."""
+
+    def patch(self) -> None:
+        """Done by gromoxd.worker."""
+
+    def init_signals(self) -> None:
+        """Done by gromoxd.worker."""
+
+    def load_wsgi(self) -> None:
+        """Each view has its own application."""
+
+    def init_process(self) -> None:
+        """gunicorn's, without the step that makes the event loop anew."""
+        AsyncWorker.init_process(self)
+
+    def notify(self) -> None:
+        """The heartbeat is the slot's."""
+        process.beat()
+
+    def reload(self) -> None:
+        """Certificates anew; running connections keep theirs."""
+        common = self._common()
+        self.tls.load(common.certificate, common.private_key, common.passphrase, common.tls_minimum)
+
+    def _common(self) -> Any:
+        return server_settings(self.ctx.config, HttpPool, "http", max_connections=0, proxy=0, refusal=b"")
+
+    def view(self, listener: Listener) -> HttpWorker:
+        """This worker as a listener's connections see it."""
+        seen: HttpWorker = copy.copy(self)
+        seen.wsgi = App(self.ctx, self.ppid, private=listener.service == "status")
+        if listener.tls:
+            seen.cfg = gunicorn_config(self.ctx)
+            seen.cfg.set("certfile", "TLS")  # only asked whether there is one: makes the scheme https
+        return seen
+
+    def accepted(self, listener: Listener, client: Any, address: Any) -> None:
+        """One connection, in its own greenlet."""
+        self.ctx.board.add("connections_total")
+        self.ctx.board.add("connections")
+        try:
+            if listener.tls:
+                client = self._handshake(client)
+            if client is not None:
+                self.handle(listener.sock, client, address)
+        finally:
+            self.ctx.board.add("connections", -1)
+
+    def _handshake(self, client: Any) -> Any:
+        context, secured = self.tls.context, None
+        try:
+            if context is not None:
+                with gevent.Timeout(self._common().handshake_timeout, TimeoutError("handshake")):
+                    secured = context.wrap_socket(client, server_side=True)
+        except OSError as error:
+            self.ctx.board.add("bad_input")
+            log.debug("TLS handshake failed", extra={"error": str(error)})
+        finally:
+            if secured is None:
+                client.close()
+        return secured
+
+    def run(self) -> None:
+        """Accept until the worker is drained, then let the requests under way finish."""
+        pools: list[Any] = [Pool(self.ctx.config.get(HttpSettings).context_num) for _ in self.ctx.listeners]
+        servers = [self._serve(*pair) for pair in zip(self.ctx.listeners, pools, strict=True)]
+        self.ctx.on_reload(self.reload)
+        for server in servers:
+            self.ctx.on_drain(server.close)
+        while not self.ctx.draining():
+            gevent.sleep(0.1)
+        for server in servers:
+            server.close()
+        limit = self._common().drain_seconds
+        gevent.wait([greenlet for pool in pools for greenlet in pool], timeout=limit)
+
+    def _serve(self, listener: Listener, pool: Pool) -> StreamServer:
+        seen = self.view(listener)
+
+        def handle(client: Any, address: Any) -> None:
+            client.setblocking(True)
+            seen.accepted(listener, client, address)
+
+        server = StreamServer(listener.sock, handle, spawn=pool)
+        server.max_accept = 1
+        server.start()
+        return server
+
+
+def gunicorn_config(ctx: WorkerContext) -> Any:
+    """gunicorn's settings out of ours."""
+    ours = ctx.config.get(HttpSettings)
+    cfg = GunicornConfig()
+    for name, value in {
+        "worker_connections": ours.context_num, "keepalive": max(1, round(ours.http_conn_timeout)),
+        "limit_request_line": ours.http_header_max_size, "limit_request_field_size": ours.http_header_max_size,
+        "limit_request_fields": HEADER_FIELDS,
+        "graceful_timeout": round(ctx.config.get(MasterSettings).graceful_timeout), "umask": 0o077,
+    }.items():  # fmt: skip
+        cfg.set(name, value)
+    return cfg
+
+
+def main(ctx: WorkerContext) -> None:
+    """Entry point of the pool."""
+    HttpWorker(ctx, gunicorn_config(ctx)).init_process()
