@@ -23,6 +23,7 @@ from gromoxd.exmdb import dial, framing, handshake
 from gromoxd.exmdb.calls import Event
 from gromoxd.exmdb.link import Link
 from gromoxd.exmdb.settings import ExmdbSettings
+from gromoxd.master.settings import TlsSettings
 from store.homes import DirectoryHomes
 from store.service import StoreService, close_spool
 from store.settings import StoreSettings
@@ -181,12 +182,10 @@ def allowed(address: str, networks: list[str]) -> bool:
 
 def server_tls(client: gsocket.socket, ctx: WorkerContext) -> tuple[gssl.SSLSocket, bytes]:
     """TLS with the node's certificate, and that certificate as DER. OSError when none is configured."""
-    from gromoxd.tlsfiles import TlsSettings  # the certificate is read per connection: node links are few
-
-    settings = ctx.config.get(TlsSettings)
+    settings = ctx.config.get(TlsSettings)  # read per connection: links between nodes are few
     context = gssl.SSLContext(gssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.certificate_path, settings.private_key_path or None)
-    with open(settings.certificate_path) as file:
+    context.load_cert_chain(settings.tls_certificate_path, settings.tls_private_key_path or None)
+    with open(settings.tls_certificate_path) as file:
         der = gssl.PEM_cert_to_DER_cert(first_certificate(file.read()))
     return context.wrap_socket(client, server_side=True), der
 
