@@ -1,0 +1,58 @@
+# gromoxd: the commands of the tree. Each sets up what it needs (tools/setup) and is quick when that is done.
+SITE ?= var
+PREFIX ?= /usr/local
+DESTDIR ?=
+SYSCONFDIR ?= /etc
+BIN = .venv/bin
+
+.PHONY: help run test check static fast loadtest bench samples install clean
+
+help:
+	@echo 'make run [SITE=dir]   the server with its embedded default site, in the foreground (Ctrl-C stops it)'
+	@echo 'make test             all tests, real services included'
+	@echo 'make check            lint, types, layers and the fast tests, in under two minutes'
+	@echo 'make loadtest         Locust against a server of its own: loadtest/report.html'
+	@echo 'make bench            the speed of this machine, row by row'
+	@echo 'make samples          write conf/*.cfg anew from the declared settings'
+	@echo 'make install [DESTDIR= PREFIX=/usr/local]   the service: private environment, units, sample configuration'
+	@echo 'make clean            remove what was built; sites stay'
+
+run:
+	@tools/setup run
+	@exec $(BIN)/gromoxd --embedded --site "$(SITE)"
+
+test:
+	@tools/setup test
+	$(BIN)/python -m pytest -n auto -p no:cacheprovider tests
+
+check: static fast
+
+static:
+	@tools/setup test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fast:
+	@tools/setup test
+	$(BIN)/python -m pytest -n auto -p no:cacheprovider -m 'not slow' tests
+
+loadtest:
+	@tools/setup load
+	$(BIN)/python -m loadtest.run
+
+bench:
+	@tools/setup run
+	$(BIN)/python -m loadtest.bench
+
+samples:
+	@tools/setup run
+	$(BIN)/python tools/samples.py conf
+
+install:
+	@tools/install "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)"
+
+clean:
+	rm -rf .venv .setup.lock build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
