@@ -19,8 +19,8 @@ from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import keys, pages
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
 from store.memory_model import (
-    INBOX,
-    WELL_KNOWN,
+    MAX_DEPTH,
+    MAX_NAME,
     Delivery,
     FolderRow,
     Mailbox,
@@ -32,10 +32,11 @@ from store.memory_model import (
     walk,
 )
 from store.memory_search import matches
+from store.wellknown import FOLDERS, INBOX, SUBSCRIBED
 
 R = TypeVar("R")
 
-MAX_PIECES, MAX_READ = 1000, 1 << 20
+MAX_PIECES, MAX_READ, MAX_KEYWORD, MAX_KEYWORDS = 1000, 1 << 20, 1024, 1000
 SYSTEM_ONLY = (c.SetQuota, c.Deliver, c.Confirm)
 
 
@@ -109,9 +110,10 @@ class MemoryStore:
         box = self._mailboxes.get(maildir)
         if box is None:
             box = Mailbox(maildir, self.owners.get(maildir, basename(maildir.rstrip("/"))))
-            for fid, parent, name, container_class, hidden in WELL_KNOWN:
+            for fid, parent, name, container_class, hidden in FOLDERS:
                 cn = box.new_cn()
                 box.folders[fid] = FolderRow(fid, parent, name, container_class, hidden, cn, cn)
+            box.subscriptions = [show(box, box.folders[fid]).path for fid in SUBSCRIBED]
             box.hierarchy_cn = box.cn
             self._mailboxes[maildir] = box
         return box
@@ -181,12 +183,14 @@ class MemoryStore:
             raise MapiError(Ec.ecInvalidParam, "a folder below itself")
         if missing[:-1]:
             parent = make_folders(box, parent, missing[:-1], folder.container_class).fid
-        folder.parent, folder.name = parent, missing[-1]
+        folder.parent, folder.name = parent, missing[-1].replace("\u2215", "/")
         folder.cn = box.hierarchy_cn = box.new_cn()
         box.changed.add(0)
         return c.Done(box.cn)
 
     def _subscribe(self, box: Mailbox, call: c.Subscribe) -> c.Done:
+        if not 0 < len(call.path) <= MAX_DEPTH * (MAX_NAME + 1):
+            raise MapiError(Ec.ecInvalidParam, "subscription path")
         if call.on == (call.path in box.subscriptions):
             return c.Done()
         if call.on:
@@ -264,6 +268,7 @@ class MemoryStore:
                 return first
         folder = box.folder(call.fid if isinstance(call, c.Append) else INBOX)
         new = call.message
+        _check_keywords(new.keywords)
         raw = new.raw
         if not raw and spool is not None:
             spool.seek(0)
@@ -298,6 +303,7 @@ class MemoryStore:
         if call.mode not in (c.ADD, c.REMOVE, c.REPLACE):
             raise MapiError(Ec.ecInvalidParam, "mode")
         folder = box.folder(call.fid)
+        _check_keywords(call.keywords)
         modified, changed = [], []
         for m in folder.select(call.uids):
             if 0 <= call.unchanged_since < m.cn:
@@ -438,6 +444,11 @@ def _check_quota(box: Mailbox, size: int, receive: int) -> None:
     for limit in (receive, box.quota_storage):
         if limit and box.size + size > limit:
             raise MapiError(Ec.ecQuotaExceeded)
+
+
+def _check_keywords(words: list[str]) -> None:
+    if len(words) > MAX_KEYWORDS or not all(0 < len(word) <= MAX_KEYWORD for word in words):
+        raise MapiError(Ec.ecInvalidParam, "keywords")
 
 
 def _add(folder: FolderRow, message: StoredMessage) -> StoredMessage:

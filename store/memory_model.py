@@ -9,44 +9,9 @@ from typing import Any
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
+from store.wellknown import FIRST_FREE_ID, INBOX, IPM_SUBTREE, SPECIAL_USE
 
-IPM_SUBTREE, SENT, TRASH, INBOX, DRAFTS, JUNK = 0x09, 0x0A, 0x0B, 0x0D, 0x0E, 0x17
-SPECIAL = {SENT: "Sent", TRASH: "Trash", DRAFTS: "Drafts", JUNK: "Junk"}
-FIRST_FREE_ID = 0x100
 MAX_NAME, MAX_DEPTH = 255, 64
-
-WELL_KNOWN = (
-    # fid, parent, name, container class, hidden; in the order in which a new mailbox gets them
-    (0x01, 0x00, "Root", "", False),
-    (0x09, 0x01, "Top of Information Store", "", False),
-    (0x0D, 0x09, "Inbox", "IPF.Note", False),
-    (0x0E, 0x09, "Drafts", "IPF.Note", False),
-    (0x0C, 0x09, "Outbox", "IPF.Note", False),
-    (0x0A, 0x09, "Sent Items", "IPF.Note", False),
-    (0x0B, 0x09, "Deleted Items", "IPF.Note", False),
-    (0x13, 0x09, "Contacts", "IPF.Contact", False),
-    (0x0F, 0x09, "Calendar", "IPF.Appointment", False),
-    (0x10, 0x09, "Journal", "IPF.Journal", False),
-    (0x11, 0x09, "Notes", "IPF.StickyNote", False),
-    (0x12, 0x09, "Tasks", "IPF.Task", False),
-    (0x14, 0x13, "Quick Contacts", "IPF.Contact.MOC.QuickContacts", True),
-    (0x15, 0x13, "IM Contacts List", "IPF.Contact.MOC.ImContactList", True),
-    (0x16, 0x13, "GAL Contacts", "IPF.Contact.GalContacts", True),
-    (0x17, 0x09, "Junk Email", "IPF.Note", False),
-    (0x1D, 0x09, "Conversation Action Settings", "IPF.Configuration", True),
-    (0x02, 0x01, "Deferred Action", "", False),
-    (0x07, 0x01, "Common Views", "", False),
-    (0x08, 0x01, "Schedule", "", False),
-    (0x05, 0x01, "Finder", "", False),
-    (0x06, 0x01, "Views", "", False),
-    (0x04, 0x01, "Shortcuts", "", False),
-    (0x19, 0x09, "Sync Issues", "IPF.Note", False),
-    (0x1A, 0x19, "Conflicts", "IPF.Note", False),
-    (0x1B, 0x19, "Local Failures", "IPF.Note", False),
-    (0x1C, 0x19, "Server Failures", "IPF.Note", False),
-    (0x18, 0x01, "Freebusy Data", "", False),
-    (0x03, 0x01, "Spooler Queue", "IPF.Note", False),
-)
 
 
 @dataclass
@@ -168,7 +133,7 @@ def show(box: Mailbox, f: FolderRow) -> c.Folder:
         name=f.name,
         path=path_of(box, f),
         container_class=f.container_class,
-        special=SPECIAL.get(f.fid, ""),
+        special=SPECIAL_USE.get(f.fid, ""),
         hidden=f.hidden,
         uidvalidity=f.fid,
         cn=f.cn,
@@ -180,6 +145,8 @@ def walk(box: Mailbox, path: str) -> tuple[int, list[str]]:
     names = path.split("/")
     if len(names) > MAX_DEPTH or not all(0 < len(n) <= MAX_NAME for n in names):
         raise MapiError(Ec.ecInvalidParam, "folder path")
+    if any(ch < " " or ch == "\x7f" for ch in path):
+        raise MapiError(Ec.ecInvalidParam, "control character in a folder name")
     if names[0].upper() == "INBOX":
         names[0] = "INBOX"
     at = IPM_SUBTREE
@@ -195,7 +162,7 @@ def walk(box: Mailbox, path: str) -> tuple[int, list[str]]:
 def make_folders(box: Mailbox, parent: int, names: list[str], container_class: str) -> FolderRow:
     for name in names:
         cn = box.new_cn()
-        folder = FolderRow(box.new_id(), parent, name, container_class, False, cn, cn)
+        folder = FolderRow(box.new_id(), parent, name.replace("\u2215", "/"), container_class, False, cn, cn)
         box.folders[folder.fid] = folder
         parent = folder.fid
     box.hierarchy_cn = box.cn

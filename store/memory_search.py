@@ -1,54 +1,32 @@
-"""Text search of the memory store: a plain scan with the standard library's parser, the oracle for the real search."""
+"""Text search of the memory store: a plain scan of the decoded message."""
 
 from __future__ import annotations
 
-from email import message_from_bytes
-from email.header import decode_header, make_header
-from email.message import Message
+from collections.abc import Iterator
 
+from gromoxd.convert.headers import decode_header, unfold_fields
+from gromoxd.convert.searchtext import body_text, fold
 from gromoxd.exmdb.calls import Digest, Term
+
+KEYS = {"from": "from_key", "to": "to_key", "cc": "cc_key", "bcc": "bcc_key", "subject": "subject_key"}
 
 
 def matches(term: Term, digest: Digest, raw: bytes) -> bool:
     """Whether a message matches one condition of `calls.SearchText` (RFC 9051 6.4.4)."""
-    wanted = term.value.casefold()
-    keys = {
-        "from": digest.from_key,
-        "to": digest.to_key,
-        "cc": digest.cc_key,
-        "bcc": digest.bcc_key,
-        "subject": digest.subject_key,
-    }
-    if term.where in keys:
-        return wanted in keys[term.where]
-    message = message_from_bytes(raw)
-    if term.where == "header":
-        values = message.get_all(term.name, [])
-        return any(wanted in decoded(v) for v in values)
-    if wanted in _body(message):
-        return True
-    return term.where == "text" and any(wanted in decoded(f"{k}: {v}") for k, v in message.items())
+    wanted = fold(term.value)
+    if term.where in KEYS:
+        return wanted in getattr(digest, KEYS[term.where])
+    return any(wanted in fold(text) for text in _texts(term, digest, raw))
 
 
-def decoded(value: object) -> str:
-    """A header's text without encoded words, case-folded."""
-    text = str(value)
-    try:
-        return str(make_header(decode_header(text))).casefold()
-    except (LookupError, ValueError):
-        return text.casefold()
-
-
-def _body(message: Message) -> str:
-    texts = []
-    for part in message.walk():
-        if part.get_content_maintype() != "text":
-            continue
-        payload = part.get_payload(decode=True)
-        if isinstance(payload, bytes):
-            charset = part.get_content_charset("utf-8")
-            try:
-                texts.append(payload.decode(charset, "replace"))
-            except LookupError:
-                texts.append(payload.decode("latin-1"))
-    return "\n".join(texts).casefold()
+def _texts(term: Term, digest: Digest, raw: bytes) -> Iterator[str]:
+    """The texts in which a term is looked for."""
+    if term.where in ("header", "text"):
+        for name, value in unfold_fields(raw[: digest.header_size]):
+            field, content = name.decode("latin-1"), decode_header(value)
+            if term.where == "text":
+                yield f"{field}: {content}"
+            elif field.lower() == term.name.lower():
+                yield content
+    if term.where in ("body", "text"):
+        yield from body_text(raw, digest.parts)
