@@ -56,6 +56,7 @@ class Shared(Protocol):
 
     throttle: Any
     board: Any
+    secret: bytes
 
     @property
     def directory(self) -> Arena: ...

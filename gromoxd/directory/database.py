@@ -1,0 +1,138 @@
+"""Connections to the directory's database. Everything here blocks: it runs on a thread, or in the CLI."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from gromoxd.directory.errors import DirectoryDown
+from gromoxd.directory.settings import DatabaseSettings
+from gromoxd.errors import MapiError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT = 20
+_BUSY_MS = 10_000
+
+
+def make_engine(settings: DatabaseSettings, site: str) -> Engine:
+    """An engine without a pool of its own (`Database` keeps the connections, see there)."""
+    if settings.directory_backend == "mysql":
+        return _mysql(settings)
+    path = os.path.join(site, settings.directory_path)
+    engine = create_engine(
+        URL.create("sqlite", database=path), poolclass=NullPool, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _mysql(settings: DatabaseSettings) -> Engine:
+    options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT}
+    if settings.mysql_rdwr_timeout:
+        options |= {"read_timeout": settings.mysql_rdwr_timeout, "write_timeout": settings.mysql_rdwr_timeout}
+    if settings.mysql_host.startswith("/"):
+        options["unix_socket"] = settings.mysql_host
+    if settings.mysql_tls_cert:
+        options["ssl"] = {"cert": settings.mysql_tls_cert, "key": settings.mysql_tls_key or settings.mysql_tls_cert}
+    url = URL.create(
+        "mysql+mysqldb",
+        username=settings.mysql_username,
+        password=settings.mysql_password or None,
+        host="localhost" if settings.mysql_host.startswith("/") else settings.mysql_host,
+        port=settings.mysql_port,
+        database=settings.mysql_dbname,
+        query={"charset": "utf8mb4"},
+    )
+    return create_engine(url, poolclass=NullPool, connect_args=options)
+
+
+class Database:
+    """Runs functions on connections that are kept for the next one, at most `connection_num` of them.
+
+    The free list is a plain list: its operations are atomic, and a pool's locks, once gevent has replaced them, are
+    slow between threads. Nothing is opened before the first use, that is after the fork.
+    """
+
+    def __init__(self, settings: DatabaseSettings, site: str) -> None:
+        self.settings = settings
+        self._engine = make_engine(settings, site)
+        self._free: list[tuple[Connection, float]] = []
+        self._pid = os.getpid()
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """`work(connection)` in a transaction of its own; once more on a new connection if the kept one was dead.
+
+        `work` must therefore be repeatable. DirectoryDown when the database does not answer.
+        """
+        connection = self._kept()
+        if connection is not None:
+            try:
+                return self._use(connection, work)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise _down(error) from error
+                log.info("directory connection was lost, opening another")
+        try:
+            return self._use(self._engine.connect(), work)
+        except SQLAlchemyError as error:
+            raise _down(error) from error
+
+    def _kept(self) -> Connection | None:
+        if self._pid != os.getpid():  # a parent's connections are not ours to use, nor to close
+            self._free, self._pid = [], os.getpid()
+        while self._free:
+            try:
+                connection, since = self._free.pop()
+            except IndexError:  # another thread took the last one
+                return None
+            if time.monotonic() - since < self.settings.mysql_pool_idle_timeout:
+                return connection
+            connection.close()
+        return None
+
+    def _use(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        try:
+            with connection.begin():
+                result = work(connection)
+        except MapiError:
+            self._keep(connection)
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection)
+        return result
+
+    def _keep(self, connection: Connection) -> None:
+        if len(self._free) < self.settings.connection_num:
+            self._free.append((connection, time.monotonic()))
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self._free:
+            self._free.pop()[0].close()
+
+
+def _down(error: SQLAlchemyError) -> DirectoryDown:
+    """The error for the log, without statement and parameters."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return DirectoryDown(f"directory database: {type(cause).__name__}: {cause}")

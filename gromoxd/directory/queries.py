@@ -1,0 +1,142 @@
+"""The statements of the directory: each takes a connection and gives records. Everything here blocks.
+
+Names are matched against users.username, altnames.altname and aliases.aliasname.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, and_, bindparam, literal, select, union_all
+
+from gromoxd.directory.errors import AmbiguousName
+from gromoxd.directory.model import DisplayType, Domain, ListType, MailingList, Server, User
+from gromoxd.directory.schema import (
+    aliases,
+    altnames,
+    associations,
+    domains,
+    mlists,
+    servers,
+    specifieds,
+    user_properties,
+    users,
+)
+
+PR_DISPLAY_TYPE_EX = 0x39050003
+MAX_MEMBERS = 100_000
+BATCH = 500
+
+_display = user_properties.alias("display")
+_columns = (
+    users.c.id, users.c.username, users.c.domain_id, users.c.maildir, users.c.lang, users.c.timezone,
+    users.c.homeserver, servers.c.hostname, users.c.privilege_bits, users.c.address_status,
+    _display.c.propval_str, users.c.externid, domains.c.domain_status, users.c.password,
+)  # fmt: skip
+_joined = (
+    users.outerjoin(servers, servers.c.id == users.c.homeserver)
+    .outerjoin(domains, domains.c.id == users.c.domain_id)
+    .outerjoin(
+        _display,
+        and_(_display.c.user_id == users.c.id, _display.c.proptag == PR_DISPLAY_TYPE_EX, _display.c.order_id == 1),
+    )
+)
+_name: BindParameter[Any] = bindparam("name")
+_named = union_all(
+    select(users.c.id.label("id")).where(users.c.username == _name),
+    select(altnames.c.user_id).where(altnames.c.altname == _name),
+    select(users.c.id).select_from(users.join(aliases, users.c.username == aliases.c.mainname)).where(
+        aliases.c.aliasname == _name
+    ),
+).subquery("named")  # fmt: skip
+ALL_USERS = select(*_columns).select_from(_joined)
+_BY_NAME = select(*_columns).select_from(_joined.join(_named, _named.c.id == users.c.id))
+_BY_MAILDIR = select(*_columns).select_from(_joined).where(users.c.maildir == bindparam("maildir"))
+_DOMAIN_COLUMNS = (
+    domains.c.id, domains.c.org_id, domains.c.domainname, domains.c.title, domains.c.homeserver,
+    servers.c.hostname, domains.c.homedir, domains.c.domain_status,
+)  # fmt: skip
+ALL_DOMAINS = select(*_DOMAIN_COLUMNS).select_from(domains.outerjoin(servers, servers.c.id == domains.c.homeserver))
+_DOMAIN = ALL_DOMAINS.where(domains.c.domainname == _name)
+_BY_HOMEDIR = ALL_DOMAINS.where(domains.c.homedir == bindparam("maildir"))
+_SERVER = select(servers.c.id, servers.c.hostname, servers.c.extname).where(servers.c.hostname == _name)
+_LIST = select(mlists.c.id, mlists.c.listname, mlists.c.list_type, mlists.c.list_privilege, mlists.c.domain_id).where(
+    mlists.c.listname == _name
+)
+
+
+def user_of(row: Sequence[Any]) -> tuple[User, str]:
+    """(the user, its password hash) of a row of `_columns`."""
+    shown = row[10]
+    display = int(shown) if shown is not None and shown.strip().isdigit() else DisplayType.UNDEFINED
+    if display == DisplayType.USER and row[9] & 0x0F == 5:
+        display = DisplayType.CONTACT
+    user = User(
+        id=row[0], username=row[1], domain_id=row[2], maildir=row[3], lang=(row[4] or "").partition(".")[0],
+        timezone=row[5] or "", homeserver=row[6], host=row[7] or "", privilege_bits=row[8], address_status=row[9],
+        display_type=display, external=row[11] is not None, domain_status=row[12] or 0,
+    )  # fmt: skip
+    return user, row[13] or ""
+
+
+def find_user(connection: Connection, name: str) -> tuple[User, str] | None:
+    """The user that goes by this name, with its hash. AmbiguousName when several do."""
+    found = {row[0]: row for row in connection.execute(_BY_NAME, {"name": name})}
+    if len(found) > 1:
+        raise AmbiguousName(name)
+    return user_of(next(iter(found.values()))) if found else None
+
+
+def find_users(connection: Connection, names: list[str]) -> list[User]:
+    """The users with these user names."""
+    rows = connection.execute(select(*_columns).select_from(_joined).where(users.c.username.in_(names)))
+    return [user_of(row)[0] for row in rows]
+
+
+def find_owner(connection: Connection, maildir: str) -> User | None:
+    """The user, or the domain in a User's form, whose store this folder is. AmbiguousName when there are several."""
+    owners = [user_of(row)[0] for row in connection.execute(_BY_MAILDIR, {"maildir": maildir})]
+    for row in connection.execute(_BY_HOMEDIR, {"maildir": maildir}):
+        domain = domain_of(row)
+        owners.append(
+            User(0, domain.name, domain.id, domain.homedir, homeserver=domain.homeserver, host=domain.host,
+                 domain_status=domain.status)
+        )  # fmt: skip
+    owners = [owner for owner in owners if owner.maildir == maildir]
+    if len(owners) > 1:
+        raise AmbiguousName(maildir)
+    return owners[0] if owners else None
+
+
+def domain_of(row: Sequence[Any]) -> Domain:
+    """The record of a row of `_DOMAIN_COLUMNS`."""
+    return Domain(row[0], row[1], row[2], row[3] or "", row[4], row[5] or "", row[6] or "", row[7])
+
+
+def find_domain(connection: Connection, name: str) -> Domain | None:
+    row = connection.execute(_DOMAIN, {"name": name}).first()
+    return domain_of(row) if row is not None else None
+
+
+def find_server(connection: Connection, name: str) -> Server | None:
+    row = connection.execute(_SERVER, {"name": name}).first()
+    return Server(*row) if row is not None else None
+
+
+def find_list(connection: Connection, name: str) -> MailingList | None:
+    """A mailing list with its members; a domain list has all mail users of its domain."""
+    row = connection.execute(_LIST, {"name": name}).first()
+    if row is None:
+        return None
+    if row[2] == ListType.NORMAL:
+        statement = select(associations.c.username).where(associations.c.list_id == row[0])
+    elif row[2] == ListType.DOMAIN:
+        statement = select(users.c.username).select_from(_joined).where(
+            users.c.domain_id == row[4], users.c.address_status == 0, _display.c.propval_str == "0"
+        )  # fmt: skip
+    else:
+        statement = select(literal("")).where(literal(1) == 0)
+    members = [name.lower() for name in connection.execute(statement.limit(MAX_MEMBERS)).scalars()]
+    senders = connection.execute(select(specifieds.c.username).where(specifieds.c.list_id == row[0])).scalars()
+    return MailingList(row[0], row[1], row[2], row[3], sorted(members), sorted(name.lower() for name in senders))
