@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from gevent.threadpool import ThreadPool
-from gromoxd.directory.service import Directory
 
 from gromoxd.context import WorkerContext
+from gromoxd.directory.service import Directory
 from gromoxd.exmdb.client import Client
 from gromoxd.exmdb.settings import ExmdbSettings
 
@@ -22,7 +22,9 @@ class Services:
 
     def __init__(self, ctx: WorkerContext) -> None:
         self._pool = ThreadPool(THREADS)
-        self.directory = Directory(ctx.config, ctx.shared, run_blocking=self.run_blocking)
+        self.directory = Directory(
+            ctx.config, ctx.shared, run_blocking=self.run_blocking, site=ctx.site, board=ctx.board
+        )
         self.exmdb = Client(
             f"{ctx.site}/run", ctx.shared, ctx.shared.stores, self.directory, ctx.config.get(ExmdbSettings), ctx.board
         )
@@ -31,3 +33,8 @@ class Services:
         """Run something that blocks, or takes more than some milliseconds, on a native thread; wait for it here."""
         result: R = self._pool.apply(function, args, kwargs)
         return result
+
+    def close(self) -> None:
+        """Close the connections to stores and database."""
+        self.exmdb.close()
+        self.directory.close()
