@@ -121,7 +121,7 @@ class Throttle:
         at, entry = self._find(key)
         count, last, until = entry[1:] if entry is not None else (0.0, now, 0.0)
         count = min(_MAX_COUNT, max(0.0, count - max(0.0, now - last) / limits.forget) + 1)
-        if count >= limits.times * factor:
+        if round(count) >= limits.times * factor:
             until = now + limits.block
         _ENTRY.pack_into(self._map, at, hash64(key)[1], count, now, until)
         steps = round((count - 1) / factor)

@@ -41,7 +41,8 @@ def server(folder: Path) -> Iterator[Path]:
     )  # fmt: skip
     log = folder / "log"
     options = ["--skip-networking", f"--socket={socket}", f"--pid-file={folder / 'pid'}", f"--log-error={log}",
-               "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"]  # fmt: skip
+               "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M",
+               "--innodb-flush-method=nosync", "--innodb-doublewrite=0", "--innodb-file-per-table=0"]  # fmt: skip
     process = subprocess.Popen([daemon, *common, *user, *options], stderr=subprocess.DEVNULL)
     try:
         _wait_for(socket, process, log)

@@ -11,21 +11,22 @@ from gromoxd.directory.errors import AdminError
 from gromoxd.directory.settings import DatabaseSettings
 from tests.directory.conftest import Site
 
-TABLES = set(
-    "admin_role_permission_relation admin_roles admin_user_role_relation aliases altnames associations classes configs "
-    "disabled_plugins domains fetchmail forwards groups mlists options orgparam orgs secondary_store_hints servers "
-    "specifieds tasq user_device_history user_devices user_properties users".split()
-)
+TABLES = """
+admin_role_permission_relation admin_roles admin_user_role_relation aliases altnames associations classes configs
+disabled_plugins domains fetchmail forwards groups mlists options orgparam orgs secondary_store_hints servers
+specifieds tasq user_device_history user_devices user_properties users
+"""
+COLUMNS = """
+id username primary_email altname password domain_id group_id homeserver maildir lang timezone privilege_bits
+address_status externid sync_policy chat_id
+"""
 
 
 def test_all_tables_are_there(site: Site) -> None:
-    assert set(inspect(site.engine).get_table_names()) == TABLES
+    assert set(inspect(site.engine).get_table_names()) == set(TABLES.split())
     assert site.sql("SELECT value FROM options")[0][0] == "133"
     columns = {column["name"] for column in inspect(site.engine).get_columns("users")}
-    assert columns == set(
-        "id username primary_email altname password domain_id group_id homeserver maildir lang timezone privilege_bits "
-        "address_status externid sync_policy chat_id".split()
-    )
+    assert columns == set(COLUMNS.split())
 
 
 def test_create_twice_is_refused(site: Site) -> None:
