@@ -227,6 +227,8 @@ class Config:
 
     def _read(self) -> tuple[dict[str, Entries], dict[type, Any], list[Problem]]:
         problems: list[Problem] = []
+        if not self.directory.is_dir():
+            problems.append(Problem(str(self.directory), 0, "no such folder", True))
         files = {name: read_file(self.directory / name, problems) for name in [*COMPONENTS, SHARED_FILE]}
         files[OVERRIDES] = {key: Entry(text, OVERRIDES, 0) for key, text in self.overrides.items()}
         classes = {cls: None for group in COMPONENTS.values() for cls in group}

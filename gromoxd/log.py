@@ -32,7 +32,6 @@ LEVELS = {
 
 _PRIORITY = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BARE = re.compile(r'[^\s"=\\]+')
 _WAIT_MS = 10
 _DETAIL_LINES = 200
@@ -46,8 +45,10 @@ def bind(*, conn_id: str | None = None, user_name: str | None = None, command_na
 
 
 def printable(text: str) -> str:
-    """Control characters, line separators and lone surrogates as escapes, so that no peer can forge a line."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """Control characters, line separators, direction marks … as escapes, so that no peer can forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _value(value: object) -> str:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtpe]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
-_SPAN_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([^\W\d]*)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)\s*([kmgtpe]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_SPAN_PART = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([^\W\d]*)", re.IGNORECASE)
 _INT = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _FALSE = frozenset({"", "no", "off", "false", "0"})
 _TRUE = frozenset({"yes", "on", "true", "1"})
@@ -49,11 +49,11 @@ def parse_size(text: str) -> int:
 
 
 def parse_span(text: str) -> float:
-    """Seconds: numbers with units, added up, such as `1h 30min`; a bare number is in seconds."""
+    """Seconds: numbers with units, added up, such as `1h 30min`; a bare number, alone, is in seconds."""
     total, at = 0.0, 0
     while at < len(text):
         part = _SPAN_PART.match(text, at)
-        if not part or part[2].lower() not in _UNITS:
+        if not part or part[2].lower() not in _UNITS or (not part[2] and len(part[0]) < len(text)):
             break
         total += float(part[1]) * _UNITS[part[2].lower()]
         at = part.end()
@@ -112,7 +112,7 @@ def _render_span(value: float) -> str:
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         if value and value % unit == 0:
             return f"{int(value) // unit}{name}"
-    return "0" if not value else f"{value * 1000:g}ms"
+    return "0" if not value else f"{round(value * 1000)}ms"
 
 
 def render(value: Any, kind: str) -> str:

@@ -1,7 +1,8 @@
 """The child's side of a fork: make a worker process of it and run its pool's `main(ctx)`.
 
-The only module between master and protocols that loads gevent. Order matters: patch first, then give up root, then
-arm the death signal (which a change of user clears), then handlers, heartbeat and stall detector, then `main`.
+The only module between master and protocols that loads gevent. Order matters: patch first, then load the protocol's
+code (which root may read wherever it is installed), then give up root, then arm the death signal (which a change of
+user clears), then handlers, heartbeat and stall detector, then `main`.
 """
 
 from __future__ import annotations
@@ -200,11 +201,13 @@ def resident_kb() -> int:
 
 
 def drop_privileges(launch: Launch) -> None:
-    """Become the configured user for good."""
-    from gunicorn.util import set_owner_process
+    """Become the configured user for good, with the groups that this user has."""
+    from gunicorn.util import get_username, set_owner_process
 
     if launch.owner:
-        set_owner_process(launch.owner.uid, launch.owner.gid, initgroups=True)
+        # gunicorn's `initgroups=True` leaves out setgid: groups first, then its own way without that option
+        os.initgroups(get_username(launch.owner.uid), launch.owner.gid)
+        set_owner_process(launch.owner.uid, launch.owner.gid)
         if os.getuid() != launch.owner.uid or os.getgid() != launch.owner.gid:
             raise PermissionError("privileges were not dropped")
 
@@ -226,7 +229,7 @@ def setup_log(launch: Launch) -> None:
 
 
 def prepare(launch: Launch) -> None:
-    """Everything before the first greenlet."""
+    """Everything before other code is loaded."""
     import setproctitle
 
     setproctitle.setproctitle(f"gromoxd: {launch.slot}")
@@ -235,8 +238,6 @@ def prepare(launch: Launch) -> None:
     gevent.reinit()
     setup_log(launch)
     faulthandler.enable(launch.dump, all_threads=True)
-    drop_privileges(launch)
-    die_with(launch.master)
     sys.setswitchinterval(SWITCH_INTERVAL)
     gc.enable()
 
@@ -254,11 +255,13 @@ def run(launch: Launch) -> int:
     global _current
     try:
         prepare(launch)
+        main = entry_of(launch)
         worker = _current = Worker(launch)
         hub: Any = gevent.get_hub()
         hub.print_exception = worker.hub_error
+        drop_privileges(launch)
+        die_with(launch.master)
         worker.arm()
-        main = entry_of(launch)
     except Exception:
         log.exception("worker cannot start")
         return BOOT_FAILED

@@ -107,6 +107,14 @@ def bind_unix(path: str, backlog: int, owner: Owner | None, mode: int = 0o600) -
     return sock
 
 
+def shown(sock: socket.socket) -> str:
+    """The address that a socket is bound to, as a setting would have it."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    return f"[{name[0]}]:{name[1]}" if sock.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
+
+
 def bind(text: str, backlog: int, owner: Owner | None) -> socket.socket:
     """Bind what a `*_listen` setting names. A Unix socket is open to the group, so that an MTA may connect."""
     address = parse_address(text)
@@ -172,7 +180,7 @@ class Listeners:
                 raise ListenError(f"{spec.setting}: {text}: {why}") from error
             if text.startswith("unix:"):
                 self._unlink.append(text.removeprefix("unix:"))
-            log.info("listening", extra={"service": spec.service, "address": text})
+            log.info("listening", extra={"service": spec.service, "address": shown(sock)})
             socks.append(sock)
         return socks
 

@@ -11,7 +11,8 @@ from gunicorn.pidfile import Pidfile
 
 from gromoxd.master.listeners import Owner
 
-LOCK_WAIT = 15.0
+LOCK_WAIT = float(os.environ.get("GROMOXD_LOCK_WAIT", "15"))
+"""Seconds to wait for the last workers of a killed master; the tests shorten it."""
 
 
 class RunError(Exception):

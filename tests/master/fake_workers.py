@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import gevent
+from gevent.pool import Pool
 from gevent.server import StreamServer
 from setproctitle import getproctitle
 
@@ -84,7 +85,7 @@ def back(ctx: WorkerContext) -> None:
 
 
 def _serve(ctx: WorkerContext, handle: Any) -> None:
-    servers = [StreamServer(item.sock, handle) for item in ctx.listeners]
+    servers = [StreamServer(item.sock, handle, spawn=Pool(1000)) for item in ctx.listeners]
     for server in servers:
         server.start()
     for server in servers:
