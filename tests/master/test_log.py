@@ -43,7 +43,7 @@ def test_text_lines(logger: logging.Logger, tmp_path: Path) -> None:
     line = (tmp_path / "log").read_text()
     when, rest = line.split(" ", 1)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", when)
-    pairs = r'conn=c1 bytes=12 reason="bye bye" empty="" quote="a\\"b"'
+    pairs = r'conn=c1 bytes=12 reason="bye bye" empty="" quote="a\"b"'
     assert rest == f"INFO imap.0[{os.getpid()}] test: session ended {pairs}\n"
 
 

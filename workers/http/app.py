@@ -32,7 +32,7 @@ class App:
             self._routes["/status.json"] = self._status
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; a request with a body that nobody reads ends the connection."""
+        """Answer one request. A body that nobody wants is read and dropped by gunicorn, within http_conn_timeout."""
         self._ctx.board.add("commands")
         route = self._routes.get(environ.get("PATH_INFO", ""))
         method = environ.get("REQUEST_METHOD")
@@ -46,8 +46,6 @@ class App:
         headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
         if line.startswith("405"):
             headers.append(("Allow", "GET, HEAD"))
-        if environ.get("HTTP_TRANSFER_ENCODING") or environ.get("CONTENT_LENGTH", "0") not in ("", "0"):
-            headers.append(("Connection", "close"))
         start_response(line, headers)
         return [] if method == "HEAD" else [body]
 
