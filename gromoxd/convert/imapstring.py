@@ -13,7 +13,6 @@ from gromoxd.convert.charsets import decode_unlabelled
 from gromoxd.convert.headers import decode_header
 
 _ODD = re.compile(rb'[\x00\r\n"\\\x80-\xff]').search
-_BREAKS = re.compile(rb"[ \t]*[\r\n][ \t\r\n]*")
 _CHUNK = 45
 MAX_TEXT = 8 << 10
 
@@ -29,7 +28,9 @@ def quoted(text: bytes) -> bytes:
         return b'"%b"' % text
     if not text.isascii():
         text = encode_words(text)
-    text = _BREAKS.sub(b" ", text).replace(b"\x00", b"").replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    if b"\r" in text or b"\n" in text:
+        text = text.replace(b"\r\n", b" ").replace(b"\r", b" ").replace(b"\n", b" ")
+    text = text.replace(b"\x00", b"").replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     return b'"%b"' % text
 
 

@@ -149,7 +149,7 @@ class _Scanner:
         self.raw = raw
         self.parts = 0
         self.text = MAX_TEXT
-        self.looks = _LOOKS * len(raw) + (1 << 20)
+        self.looks = _LOOKS * len(raw) + (4 << 20)
 
     def part(self, start: int, end: int, default: str, depth: int) -> Part:
         """The entity between two delimiter lines; its header's empty line may be the one before the next delimiter."""
@@ -243,7 +243,7 @@ class _Scanner:
         children: tuple[Part, ...], text: bytes,
     ) -> Part:  # fmt: skip
         """The Part with its other MIME fields, as far as the budget for text allows."""
-        if len(fields) > 1:
+        if fields and (len(fields) > 1 or b"content-type" not in fields):
             return self.described(fields, start, body, end, media, lines, children, text)
         self.text -= media.size
         params = media.params if self.text > 0 else ()
