@@ -1,0 +1,120 @@
+"""SetFlags: one UPDATE per distinct flags word and range of uids, whatever the number of messages (RFC 3501 6.4.6).
+
+A mailbox has few distinct flags words, so a change of 10,000 messages reads the distinct words among them, maps each to
+its new word in Python, and lets SQLite do the rest. Words that stay as they are keep their mod-sequence.
+"""
+
+from __future__ import annotations
+
+from gromoxd.errors import Ec, MapiError
+from gromoxd.exmdb import calls as c
+from gromoxd.exmdb import pages
+from store import keywords
+from store.changes import Flagged
+from store.ranges import Target, checked, targets, to_ranges
+from store.sql import rows
+from store.transaction import Transaction
+
+PAGE_SHIFT = 8
+LIMITED = " AND modseq <= ?"
+
+
+class _Job:
+    """One SetFlags call under way."""
+
+    def __init__(self, tx: Transaction, call: c.SetFlags) -> None:
+        self.tx = tx
+        self.call = call
+        self.words: dict[int, int] = {}
+        """Flags word -> new word, for every word met."""
+        self.limit = LIMITED if call.unchanged_since >= 0 else ""
+        self.limit_args = (call.unchanged_since,) if call.unchanged_since >= 0 else ()
+
+    def new_word(self, old: int) -> int:
+        new = self.words.get(old)
+        if new is None:
+            new = self.words[old] = _new_word(self.tx, old, self.call)
+        return new
+
+    def plan(self, chosen: list[Target]) -> list[tuple[Target, int, int]]:
+        """(target, old word, new word) of what changes."""
+        todo = []
+        for target in chosen:
+            sql = f"SELECT DISTINCT flags FROM messages WHERE fid=? AND {target.where}{self.limit}"
+            for (old,) in rows(self.tx.db, sql, (self.call.fid, *target.args, *self.limit_args)):
+                new = self.new_word(old)
+                if new != old:
+                    todo.append((target, old, new))
+        return todo
+
+    def apply(self, todo: list[tuple[Target, int, int]], cn: int) -> int:
+        """Change the rows; answers by how much the number of unseen messages grows."""
+        unseen = 0
+        for target, old, new in todo:
+            sql = f"UPDATE messages SET flags=?, modseq=? WHERE fid=? AND {target.where} AND flags=?{self.limit}"
+            self.tx.db.execute(sql, (new, cn, self.call.fid, *target.args, old, *self.limit_args))
+            unseen += self.tx.db.changes() * ((old & pages.SEEN) - (new & pages.SEEN))
+        return unseen
+
+    def numbers(self, todo: list[tuple[Target, int, int]], cn: int) -> list[int]:
+        """The pages in which something changed."""
+        found: set[int] = set()
+        for target in {id(t): t for t, _, _ in todo}.values():
+            first, last = target.first >> PAGE_SHIFT, target.last >> PAGE_SHIFT
+            if first == last:
+                found.add(first)
+                continue
+            sql = f"SELECT DISTINCT uid >> {PAGE_SHIFT} FROM messages WHERE fid=? AND {target.where} AND modseq=?"
+            found.update(n for (n,) in self.tx.db.execute(sql, (self.call.fid, *target.args, cn)))
+        return sorted(found)
+
+
+def set_flags(tx: Transaction, call: c.SetFlags) -> c.FlagsChanged:
+    """calls.SetFlags."""
+    row = tx.state.folder(call.fid)
+    if call.mode not in (c.ADD, c.REMOVE, c.REPLACE):
+        raise MapiError(Ec.ecInvalidParam, "mode")
+    keywords.check(call.keywords)
+    ranges = checked(call.uids)
+    chosen = targets(ranges, row.uidnext)
+    job = _Job(tx, call)
+    modified = _modified(tx, call, chosen) if call.unchanged_since >= 0 else []
+    todo = job.plan(chosen)
+    if not todo:
+        return c.FlagsChanged(0, modified)
+    cn = tx.new_cns()
+    row.unseen += job.apply(todo, cn)
+    row.cn = cn
+    numbers = job.numbers(todo, cn)
+    for number in numbers:
+        tx.touch_page(row.fid, number, 0, cn)
+    words = {old: new for _, old, new in todo}
+    tx.changed(Flagged(row.fid, cn, numbers, ranges, words, call.unchanged_since))
+    tx.touch(row)
+    return c.FlagsChanged(cn, modified)
+
+
+def _modified(tx: Transaction, call: c.SetFlags, chosen: list[Target]) -> c.Ranges:
+    """The messages that changed after `unchanged_since` (RFC 7162 3.1.3)."""
+    uids: list[int] = []
+    for target in chosen:
+        sql = f"SELECT uid FROM messages WHERE fid=? AND {target.where} AND modseq > ?"
+        uids += (uid for (uid,) in tx.db.execute(sql, (call.fid, *target.args, call.unchanged_since)))
+    return to_ranges(sorted(uids))
+
+
+def _new_word(tx: Transaction, old: int, call: c.SetFlags) -> int:
+    bits = call.flags & pages.SYSTEM_MASK
+    if call.mode == c.REPLACE:
+        return bits | keywords.intern(tx, call.keywords) << pages.KEYWORD_SHIFT
+    system = old | bits if call.mode == c.ADD else old & ~bits
+    system &= pages.SYSTEM_MASK
+    if not call.keywords:
+        return system | old & ~pages.SYSTEM_MASK
+    have = tx.state.keywords.sets[old >> pages.KEYWORD_SHIFT]
+    if call.mode == c.ADD:
+        kept = [*call.keywords, *have]
+    else:
+        named = {word.lower() for word in call.keywords}
+        kept = [word for word in have if word.lower() not in named]
+    return system | keywords.intern(tx, kept) << pages.KEYWORD_SHIFT

@@ -1,0 +1,324 @@
+"""One open mailbox: its lock, its connections, and the dispatch of calls. See docs/architecture.md, The store.
+
+Three kinds of access, which the service keeps apart: `read` in the loop on the read connection, `read_long` on any
+thread with connections of their own, and `run_batch` on a thread, one at a time, followed by `publish` in the loop.
+The pages in memory change in the loop only, and what is published of them; only pieces, which never change, are
+published from threads too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from gromoxd.context import Arena
+from gromoxd.errors import Ec, MapiError
+from gromoxd.exmdb import calls as c
+from gromoxd.exmdb import keys
+from gromoxd.exmdb.api import SYSTEM
+from store import flags, folders, messages, requests, schema, upkeep
+from store.changes import Batch, Write
+from store.content import ContentStore
+from store.index import CACHE, Index, encode
+from store.ranges import span
+from store.reading import LoadedPage, Reader
+from store.search import search_text
+from store.settings import StoreSettings
+from store.transaction import BatchRunner, Handler, Transaction
+
+__all__ = ["Batch", "Mailbox", "Write"]
+log = logging.getLogger(__name__)
+
+SYSTEM_ONLY = (c.SetQuota, c.Deliver, c.Confirm)
+WRITES: dict[type[Any], Handler] = {
+    c.CreateFolder: folders.create_folder, c.DeleteFolder: folders.delete_folder,
+    c.RenameFolder: folders.rename_folder, c.Subscribe: folders.subscribe, c.SetQuota: folders.set_quota,
+    c.Append: messages.append, c.Deliver: messages.deliver, c.CopyMessages: messages.copy_messages,
+    c.Expunge: messages.expunge, c.SetFlags: flags.set_flags,
+}  # fmt: skip
+LAZY_WRITES: dict[type[Any], Handler] = {c.Confirm: requests.confirm, c.ClaimRecent: folders.claim_recent}
+
+INLINE_MESSAGES, INLINE_CONTENTS, INLINE_PAGES = 100, 16, 16
+INLINE_BYTES, INLINE_READ, INLINE_CHANGES = 512 << 10, 64 << 10, 2000
+"""What a read may need and still run in the loop, where 1,000 messages' pieces would take about 5 ms."""
+SPARE_READERS = 2
+LARGEST_KEYWORD_LIST = 256 << 10
+
+
+class Mailbox:
+    """See the module. Opens, and on the first use creates, the mailbox. ecLocked when another process has it."""
+
+    def __init__(
+        self,
+        maildir: str,
+        *,
+        owner: str,
+        node: str,
+        settings: StoreSettings,
+        arena: Arena | None,
+        notify: Callable[[int], None],
+        is_alive: Callable[[bytes], bool],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.maildir = maildir
+        self._owner = owner
+        self._settings = settings
+        self._arena = arena
+        self._notify = notify
+        self._path = os.path.join(maildir, "mailbox.sqlite3")
+        self._cid = os.path.join(maildir, "cid")
+        self._spare: deque[Reader] = deque()
+        self._loaded: deque[tuple[int, int, LoadedPage]] = deque()
+        """Pages that threads read: (fid, number, page), for the loop to keep."""
+        os.makedirs(maildir, 0o770, exist_ok=True)
+        self._lock, crashed = _take_lock(os.path.join(maildir, "lock"), node)
+        try:
+            self._open(is_alive, now, crashed)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self, is_alive: Callable[[bytes], bool], now: Callable[[], float], crashed: bool) -> None:
+        db = schema.connect(self._path, self._settings, writing=True)
+        schema.upgrade(db, int(now()))
+        upkeep.check(db)
+        content = ContentStore(self._cid, db, self._settings)
+        if crashed:
+            removed = content.collect_leftovers()
+            log.info("mailbox opened after a crash", extra={"files_removed": removed})
+        tx = Transaction(db, content, self._settings, is_alive, now)
+        self._runner = BatchRunner(tx, WRITES, LAZY_WRITES, self.authorise, upkeep.Pruner(tx))
+        self._reader = self._new_reader()
+        CACHE.limit = self._settings.index_cache_pages
+        self._index = Index(self.maildir, self._arena)
+        self._folders = tx.state.folder_list()
+        self._fids = {f.fid for f in self._folders.folders}
+        self._keyword_sets = list(tx.state.keywords.sets)
+        self._cn = tx.state.cn
+        self._forget_published()
+
+    def _new_reader(self) -> Reader:
+        return Reader(schema.connect(self._path, self._settings, writing=False), self._cid)
+
+    def authorise(self, call: c.Call[Any], actor: str) -> None:
+        """The owner may do everything in the mailbox but what is delivery and administration. ecAccessDenied."""
+        if actor == SYSTEM or (actor.lower() == self._owner.lower() and not isinstance(call, SYSTEM_ONLY)):
+            return
+        raise MapiError(Ec.ecAccessDenied, type(call).__name__)
+
+    # ------------------------------------------------------------------------------------------ reads
+
+    def is_long(self, call: c.Call[Any]) -> bool:
+        """Whether a read must run on a thread (`read_long`)."""
+        estimate = _LONG.get(type(call))
+        return estimate is not None and estimate(self, call)
+
+    def read(self, call: c.Call[Any], actor: str) -> Any:
+        """A quick read, in the loop."""
+        self.authorise(call, actor)
+        self._keep_loaded()
+        return self._handler(call)(self, call, self._reader)
+
+    def read_long(self, call: c.Call[Any], actor: str) -> Any:
+        """A read on any thread."""
+        self.authorise(call, actor)
+        handler = _LONG_READS.get(type(call)) or self._handler(call)
+        try:
+            reader = self._spare.pop()
+        except IndexError:
+            reader = self._new_reader()
+        try:
+            return handler(self, call, reader)
+        finally:
+            if len(self._spare) < SPARE_READERS:
+                self._spare.append(reader)
+            else:
+                reader.close()
+
+    def _handler(self, call: c.Call[Any]) -> Callable[[Mailbox, Any, Reader], Any]:
+        handler = _READS.get(type(call))
+        if handler is None:
+            raise MapiError(Ec.ecNotSupported, type(call).__name__)
+        return handler
+
+    def _check(self, fid: int) -> None:
+        if fid not in self._fids:
+            raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
+
+    def _list_folders(self, call: c.ListFolders, reader: Reader) -> c.FolderList:
+        self._publish_folders()
+        return self._folders
+
+    def _get_keyword_sets(self, call: c.GetKeywordSets, reader: Reader) -> c.KeywordSets:
+        if call.first < 0:
+            raise MapiError(Ec.ecInvalidParam, "first")
+        self._publish_keywords()
+        return c.KeywordSets(call.first, self._keyword_sets[call.first :])
+
+    def _get_folder_state(self, call: c.GetFolderState, reader: Reader) -> bytes:
+        self._check(call.fid)
+        return self._index.state(call.fid, reader)
+
+    def _get_pages(self, call: c.GetPages, reader: Reader) -> list[bytes]:
+        self._check(call.fid)
+        return self._index.pages(call.fid, call.numbers, reader)
+
+    def _get_pages_long(self, call: c.GetPages, reader: Reader) -> list[bytes]:
+        self._check(call.fid)
+        found = []
+        for number in call.numbers:
+            loaded = reader.page(call.fid, number) if 0 <= number < 1 << 24 else None
+            if loaded is not None:
+                found.append(loaded.page.encode())
+                self._loaded.append((call.fid, number, loaded))
+            else:
+                found.append(b"")
+        return found
+
+    def _get_vanished(self, call: c.GetVanished, reader: Reader) -> c.Vanished:
+        return reader.vanished(call)
+
+    def _get_pieces(self, call: c.GetPieces, reader: Reader) -> list[c.Piece]:
+        self._check(call.fid)
+        pieces, publish = reader.pieces(call)
+        self._index.publish_pieces(publish)
+        return pieces
+
+    def _get_contents(self, call: c.GetContents, reader: Reader) -> list[c.Content]:
+        self._check(call.fid)
+        return reader.contents(call)
+
+    def _read_content(self, call: c.ReadContent, reader: Reader) -> bytes:
+        self._check(call.fid)
+        return reader.read_content(call)
+
+    def _search_text(self, call: c.SearchText, reader: Reader) -> list[c.Ranges]:
+        self._check(call.fid)
+        return search_text(reader, call)
+
+    def _get_mailbox_info(self, call: c.GetMailboxInfo, reader: Reader) -> c.MailboxInfo:
+        defaults = (self._settings.quota_receive_default, self._settings.quota_storage_default)
+        return reader.info(self._owner, len(schema.STEPS), defaults)
+
+    def _keep_loaded(self) -> None:
+        """Take over what threads read: only the loop touches the pages in memory."""
+        while self._loaded:
+            fid, number, loaded = self._loaded.popleft()
+            if fid in self._fids:
+                self._index.offer(fid, number, loaded, self._reader)
+
+    # ------------------------------------------------------------------------------------------ writes
+
+    def run_batch(self, batch: list[Write]) -> Batch:
+        """Carry out writes in one transaction; on a thread, one batch at a time."""
+        return self._runner.run(batch)
+
+    def publish(self, batch: Batch) -> list[Any]:
+        """Make a batch visible; in the loop, after `run_batch`. Answers each call's result or exception."""
+        effects = batch.effects
+        self._cn = batch.cn
+        if batch.folder_list is not None:
+            self._folders = batch.folder_list
+            self._fids = {f.fid for f in self._folders.folders}
+            self._publish_folders()
+        if batch.keyword_sets is not None:
+            self._keyword_sets = batch.keyword_sets
+            self._publish_keywords()
+        self._index.apply(effects, batch.cn)
+        for fid in sorted(effects.told):
+            self._notify(fid)
+        return batch.results
+
+    def _publish_folders(self) -> None:
+        if self._arena is not None:
+            self._arena.put(keys.folder_list(self.maildir), encode(self._folders))
+
+    def _publish_keywords(self) -> None:
+        if self._arena is None:
+            return
+        encoded = encode(c.KeywordSets(0, self._keyword_sets))
+        if len(encoded) <= LARGEST_KEYWORD_LIST:
+            self._arena.put(keys.keyword_sets(self.maildir), encoded)
+        else:
+            self._arena.delete(keys.keyword_sets(self.maildir))
+
+    def _forget_published(self) -> None:
+        """Nothing of this mailbox that may change stays in the arena."""
+        if self._arena is not None:
+            self._arena.delete(keys.folder_list(self.maildir))
+            self._arena.delete(keys.keyword_sets(self.maildir))
+            for fid in self._fids:
+                self._arena.delete(keys.folder_state(self.maildir, fid))
+
+    def close(self) -> None:
+        """Write what waits, checkpoint, close, and release the lock. No call may be under way."""
+        try:
+            self._index.close()
+            self._forget_published()
+            self._runner.finish()
+            while self._spare:
+                self._spare.pop().close()
+            self._reader.close()
+            db = self._runner.tx.db
+            db.pragma("wal_checkpoint(truncate)")
+            db.close()
+            os.ftruncate(self._lock, 0)
+        finally:
+            os.close(self._lock)
+
+
+def _take_lock(path: str, node: str) -> tuple[int, bool]:
+    """(descriptor that holds the lock, whether the last owner did not close the mailbox). ecLocked."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(lock, 200, 0).decode("utf-8", "replace").strip()
+        os.close(lock)
+        raise MapiError(Ec.ecLocked, f"mailbox is open elsewhere: {holder}") from error
+    crashed = bool(os.pread(lock, 1, 0))
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{node} {os.getpid()}\n".encode(), 0)
+    return lock, crashed
+
+
+Read = Callable[[Mailbox, Any, Reader], Any]
+_READS: dict[type[Any], Read] = {
+    c.ListFolders: Mailbox._list_folders, c.GetKeywordSets: Mailbox._get_keyword_sets,
+    c.GetFolderState: Mailbox._get_folder_state, c.GetPages: Mailbox._get_pages,
+    c.GetVanished: Mailbox._get_vanished, c.GetPieces: Mailbox._get_pieces, c.GetContents: Mailbox._get_contents,
+    c.ReadContent: Mailbox._read_content, c.SearchText: Mailbox._search_text,
+    c.GetMailboxInfo: Mailbox._get_mailbox_info,
+}  # fmt: skip
+_LONG_READS: dict[type[Any], Read] = {c.GetPages: Mailbox._get_pages_long}
+
+
+def _many(box: Mailbox, call: c.GetPieces | c.GetContents, limit: int) -> bool:
+    """Whether a call may concern more than `limit` messages."""
+    return span(call.uids) > limit and box._reader.count_of(call.fid) > limit
+
+
+def _long_pages(box: Mailbox, call: c.GetPages) -> bool:
+    box._keep_loaded()
+    return box._index.missing(call.fid, call.numbers) > INLINE_PAGES
+
+
+def _long_contents(box: Mailbox, call: c.GetContents) -> bool:
+    if _many(box, call, INLINE_CONTENTS):
+        return True
+    return min(box._reader.size_of(call.fid, call.uids), call.limit) > INLINE_BYTES
+
+
+_LONG: dict[type[Any], Callable[[Mailbox, Any], bool]] = {
+    c.SearchText: lambda box, call: True,
+    c.GetPages: _long_pages,
+    c.GetPieces: lambda box, call: _many(box, call, INLINE_MESSAGES),
+    c.GetContents: _long_contents,
+    c.ReadContent: lambda box, call: call.length > INLINE_READ,
+    c.GetVanished: lambda box, call: box._cn - call.since > INLINE_CHANGES,
+}

@@ -1,0 +1,157 @@
+"""The mailbox database: its tables, schema steps, and how a connection to it is opened.
+
+A message is two rows, because a STORE over 10,000 messages must not rewrite their texts: `messages` is narrow and holds
+what changes (flags, mod-sequence) and what indexes need; `message_data` is fat and never changes once written. Copies
+of a message share one `message_data` row (`did`, data id); `data_refs` counts the sharers where there is more than
+one, so that a copy writes narrow rows only. Columns that are searched come first in a row, before those that may
+overflow.
+
+`PRAGMA user_version` is the number of steps applied.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+
+import apsw
+
+from gromoxd.errors import Ec, MapiError
+from store import wellknown as wk
+from store.settings import StoreSettings
+
+FIRST = """
+CREATE TABLE mailbox (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  guid BLOB NOT NULL, mapping_guid BLOB NOT NULL, created INTEGER NOT NULL,
+  next_id INTEGER NOT NULL, cn INTEGER NOT NULL, hierarchy_cn INTEGER NOT NULL, last_uidvalidity INTEGER NOT NULL,
+  quota_receive INTEGER, quota_storage INTEGER
+);
+CREATE TABLE folders (
+  fid INTEGER PRIMARY KEY,
+  uidnext INTEGER NOT NULL, messages INTEGER NOT NULL, unseen INTEGER NOT NULL, size INTEGER NOT NULL,
+  cn INTEGER NOT NULL, recent_uid INTEGER NOT NULL, pruned_cn INTEGER NOT NULL DEFAULT 0,
+  parent_fid INTEGER NOT NULL, name TEXT NOT NULL, container_class TEXT NOT NULL, hidden INTEGER NOT NULL,
+  uidvalidity INTEGER NOT NULL, changed_cn INTEGER NOT NULL, created INTEGER NOT NULL
+);
+CREATE TABLE folder_tombstones (cn INTEGER PRIMARY KEY, fid INTEGER NOT NULL, time INTEGER NOT NULL);
+CREATE TABLE folder_props (fid INTEGER PRIMARY KEY, props BLOB NOT NULL);
+CREATE TABLE subscriptions (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE receive_folders (class TEXT PRIMARY KEY COLLATE NOCASE, fid INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE keyword_sets (id INTEGER PRIMARY KEY, keywords TEXT NOT NULL);
+CREATE TABLE pages (
+  fid INTEGER NOT NULL, number INTEGER NOT NULL, count INTEGER NOT NULL, cn INTEGER NOT NULL,
+  PRIMARY KEY (fid, number)
+) WITHOUT ROWID;
+CREATE TABLE messages (
+  fid INTEGER NOT NULL, uid INTEGER NOT NULL, mid INTEGER NOT NULL, flags INTEGER NOT NULL, modseq INTEGER NOT NULL,
+  cn INTEGER NOT NULL, size INTEGER NOT NULL, received INTEGER NOT NULL, sent INTEGER NOT NULL, did INTEGER NOT NULL,
+  PRIMARY KEY (fid, uid)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX messages_mid ON messages (mid);
+CREATE TABLE message_data (
+  did INTEGER PRIMARY KEY, cid INTEGER NOT NULL,
+  from_key TEXT NOT NULL, to_key TEXT NOT NULL, cc_key TEXT NOT NULL, bcc_key TEXT NOT NULL, subject_key TEXT NOT NULL,
+  envelope BLOB NOT NULL, bodystructure BLOB NOT NULL, parts BLOB NOT NULL,
+  message_id TEXT NOT NULL, class TEXT NOT NULL, props BLOB NOT NULL, recipients BLOB NOT NULL
+);
+CREATE TABLE data_refs (did INTEGER PRIMARY KEY, refs INTEGER NOT NULL);
+CREATE TABLE attachments (
+  did INTEGER NOT NULL, num INTEGER NOT NULL, props BLOB NOT NULL, PRIMARY KEY (did, num)
+) WITHOUT ROWID;
+CREATE TABLE content (
+  cid INTEGER PRIMARY KEY, size INTEGER NOT NULL, kind INTEGER NOT NULL, hash BLOB, head BLOB NOT NULL, body BLOB
+);
+CREATE INDEX content_hash ON content (hash) WHERE hash IS NOT NULL;
+CREATE TABLE tombstones (
+  fid INTEGER NOT NULL, cn INTEGER NOT NULL, time INTEGER NOT NULL, uids BLOB NOT NULL, mids BLOB NOT NULL,
+  PRIMARY KEY (fid, cn)
+) WITHOUT ROWID;
+CREATE TABLE requests (
+  request_id BLOB PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL, result BLOB NOT NULL,
+  instance BLOB NOT NULL, fingerprint BLOB
+) WITHOUT ROWID;
+"""
+
+Step = Callable[[apsw.Connection, int], None]
+
+
+def first_step(db: apsw.Connection, now: int) -> None:
+    """Schema 1: tables and the well-known folders."""
+    db.execute(FIRST)
+    start = first_number(now)
+    next_id, cn, uidvalidity = max(start, wk.FIRST_FREE_ID), start, max(now, 1) & 0x7FFFFFFF
+    for folder in wk.FOLDERS:
+        cn, uidvalidity = cn + 1, uidvalidity + 1
+        db.execute(
+            "INSERT INTO folders (fid, uidnext, messages, unseen, size, cn, recent_uid, parent_fid, name,"
+            " container_class, hidden, uidvalidity, changed_cn, created) VALUES (?,1,0,0,0,?,1,?,?,?,?,?,?,?)",
+            (
+                folder.fid,
+                cn,
+                folder.parent_fid,
+                folder.name,
+                folder.container_class,
+                folder.hidden,
+                uidvalidity,
+                cn,
+                now,
+            ),
+        )
+    db.executemany("INSERT INTO receive_folders VALUES (?,?)", wk.RECEIVE_FOLDERS)
+    names = {f.fid: f.name for f in wk.FOLDERS} | {wk.INBOX: "INBOX"}
+    db.executemany("INSERT INTO subscriptions VALUES (?)", [(names[fid],) for fid in wk.SUBSCRIBED])
+    db.execute("INSERT INTO keyword_sets VALUES (0, '[]')")
+    db.execute(
+        "INSERT INTO mailbox VALUES (1,?,?,?,?,?,?,?,NULL,NULL)",
+        (uuid.uuid4().bytes, uuid.uuid4().bytes, now, next_id, cn, cn, uidvalidity),
+    )
+
+
+def first_number(now: int) -> int:
+    """Where the counters of a mailbox made at `now` start.
+
+    A mailbox that is made anew under the path of an older one must not meet the older one's ids and change numbers in
+    anybody's cache; 65,536 a second since 2020 leaves most of the 48 bits free.
+    """
+    return max(0, now - 1_577_836_800) << 16
+
+
+STEPS: list[Step] = [first_step]
+
+
+def upgrade(db: apsw.Connection, now: int) -> None:
+    """Apply the steps that this database lacks, each in its own transaction. ecVersionMismatch if it is too new."""
+    version = schema_version(db)
+    if version > len(STEPS):
+        raise MapiError(Ec.ecVersionMismatch, f"mailbox schema {version}, this server knows {len(STEPS)}")
+    for number in range(version, len(STEPS)):
+        with db:
+            STEPS[number](db, now)
+            db.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def schema_version(db: apsw.Connection) -> int:
+    """Steps applied to this database."""
+    return int(db.pragma("user_version"))
+
+
+def connect(path: str, settings: StoreSettings, *, writing: bool) -> apsw.Connection:
+    """A connection; the writing one makes the database when it is absent, and checkpoints."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
+    db = apsw.Connection(path, flags=flags, statementcachesize=128)
+    db.set_busy_timeout(10_000)
+    if writing:
+        db.pragma("page_size", 8192)
+        if db.pragma("journal_mode", "wal") != "wal":
+            raise MapiError(Ec.ecError, "the file system of the mailbox does not allow a write-ahead log")
+        db.pragma("synchronous", "full")
+        db.pragma("wal_autocheckpoint", settings.sqlite_checkpoint_pages)
+        db.pragma("temp_store", "memory")
+        os.chmod(path, 0o660)
+    else:
+        db.pragma("query_only", True)
+    db.pragma("mmap_size", settings.sqlite_mmap_size)
+    db.pragma("cache_size", -2048 if writing else -512)
+    return db

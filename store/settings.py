@@ -1,0 +1,47 @@
+"""Settings of the store worker and its mailboxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gromoxd.settings import component, setting
+
+
+@component("exmdb_provider.cfg", "The store: mailboxes and their upkeep.")
+@dataclass(frozen=True)
+class StoreSettings:
+    """A mailbox takes its settings when it is opened."""
+
+    cache_interval: float = setting(60.0, "Close a mailbox that nobody used for this long.", kind="span", low=1)
+    store_threads: int = setting(
+        8, "Threads of a store worker that commit.", kind="int", low=1, high=256, reload="restart"
+    )
+    store_long_threads: int = setting(
+        4, "Threads of a store worker for searches and exports.", kind="int", low=1, high=256, reload="restart"
+    )
+    quota_receive_default: int = setting(0, "Size above which a mailbox gets no mail (0: none).", kind="size", low=0)
+    quota_storage_default: int = setting(0, "Size above which nothing can be saved (0: none).", kind="size", low=0)
+    content_inline_limit: int = setting(
+        256 << 10, "Longer message bodies are kept in files below cid/.", kind="size", low=1 << 10, high=16 << 20
+    )
+    exmdb_file_compression: int = setting(1, "zstd level for message bodies (0: none).", kind="int", low=0, high=19)
+    tombstone_age: float = setting(
+        90 * 86400.0, "How long deletions are remembered for synchronisation.", kind="span", low=3600
+    )
+    tombstone_count: int = setting(
+        20_000, "At most so many deletions (one may cover many messages) are remembered.", kind="int", low=100
+    )
+    request_age: float = setting(
+        4 * 3600.0, "How long the result of a write is remembered for its retry.", kind="span", low=60
+    )
+    most_folders: int = setting(10_000, "Folders in one mailbox.", kind="int", low=100, high=1_000_000)
+    most_keyword_sets: int = setting(
+        65_535, "Different combinations of keywords in one mailbox.", kind="int", low=16, high=(1 << 24) - 1
+    )
+    index_cache_pages: int = setting(
+        2048, "Index pages (9 KB each) that a store worker keeps decoded.", kind="int", low=16, high=1_000_000
+    )
+    sqlite_mmap_size: int = setting(256 << 20, "Part of a mailbox file that is mapped.", kind="size", low=0)
+    sqlite_checkpoint_pages: int = setting(
+        1000, "Length of the write-ahead log, in 8 KiB pages, at which it is started anew.", kind="int", low=16
+    )

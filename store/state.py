@@ -1,0 +1,190 @@
+"""What the writer of a mailbox knows without asking the database: folders, counters, keyword sets, open deliveries.
+
+It mirrors committed rows (plus the running transaction). After a call or a commit failed it is read anew; only two
+things are not in the database yet and survive that: recent marks claimed and deliveries confirmed since the last write,
+neither of which is worth a commit of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apsw
+import msgspec
+
+from gromoxd.errors import Ec, MapiError
+from gromoxd.exmdb import calls as c
+from store import wellknown as wk
+from store.sql import row, rows
+
+
+@dataclass(slots=True)
+class FolderRow:
+    """A row of `folders`."""
+
+    fid: int
+    uidnext: int
+    messages: int
+    unseen: int
+    size: int
+    cn: int
+    recent_uid: int
+    parent_fid: int
+    name: str
+    container_class: str
+    hidden: bool
+    uidvalidity: int
+    changed_cn: int
+
+    @property
+    def component(self) -> str:
+        """The folder's name as part of a path."""
+        return "INBOX" if self.fid == wk.INBOX else self.name.replace("/", "\u2215")
+
+
+FOLDER_COLUMNS = (
+    "fid, uidnext, messages, unseen, size, cn, recent_uid, parent_fid, name, container_class, hidden, uidvalidity,"
+    " changed_cn"
+)
+
+
+class Delivery(NamedTuple):
+    """A delivery that its sender may not know of yet."""
+
+    fingerprint: bytes
+    instance: bytes
+    time: int
+    stored: c.Stored
+
+
+class Keywords:
+    """Interned keyword sets. Keywords compare without case; the first spelling in the mailbox is kept."""
+
+    def __init__(self, sets: list[list[str]]) -> None:
+        self.sets = sets
+        self.spelling: dict[str, str] = {}
+        self._ids: dict[tuple[str, ...], int] = {}
+        for number, words in enumerate(sets):
+            self._learn(number, words)
+
+    def _learn(self, number: int, words: list[str]) -> None:
+        for word in words:
+            self.spelling.setdefault(word.lower(), word)
+        self._ids[tuple(sorted(w.lower() for w in words))] = number
+
+    def find(self, lowered: set[str]) -> int | None:
+        """The id of the set of these lower-case keywords, if there is one."""
+        return self._ids.get(tuple(sorted(lowered)))
+
+    def add(self, words: list[str]) -> int:
+        """Make a new set."""
+        self.sets.append(words)
+        self._learn(len(self.sets) - 1, words)
+        return len(self.sets) - 1
+
+
+class State:
+    """See the module."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.db = db
+        self.recent: dict[int, int] = {}
+        """Claimed recent marks that are not in the database yet: fid -> first recent uid."""
+        self.confirmed: list[bytes] = []
+        """Request ids whose rows the next write removes."""
+        self.load()
+
+    def load(self) -> None:
+        """Read everything from the database."""
+        sql = "SELECT next_id, cn, hierarchy_cn, last_uidvalidity, quota_receive, quota_storage FROM mailbox"
+        counters: tuple[int, int, int, int, int | None, int | None] = row(self.db, sql)
+        self.next_id, self.cn, self.hierarchy_cn, self.last_uidvalidity = counters[:4]
+        self.quota_receive, self.quota_storage = counters[4:]
+        self.folders = {
+            r[0]: FolderRow(*r) for r in rows(self.db, f"SELECT {FOLDER_COLUMNS} FROM folders ORDER BY changed_cn, fid")
+        }
+        for fid, uid in list(self.recent.items()):
+            if fid in self.folders:
+                self.folders[fid].recent_uid = max(uid, self.folders[fid].recent_uid)
+        self.subscriptions = [path for (path,) in rows(self.db, "SELECT path FROM subscriptions")]
+        sets = rows(self.db, "SELECT keywords FROM keyword_sets ORDER BY id")
+        self.keywords = Keywords([msgspec.json.decode(text, type=list[str]) for (text,) in sets])
+        self._load_deliveries()
+        self._children: dict[tuple[int, str], int] | None = None
+
+    def _load_deliveries(self) -> None:
+        self.deliveries: dict[bytes, Delivery] = {}
+        self.by_print: dict[bytes, set[bytes]] = {}
+        gone = set(self.confirmed)
+        for request_id, fingerprint, instance, time, result in rows(
+            self.db,
+            "SELECT request_id, fingerprint, instance, time, result FROM requests WHERE fingerprint IS NOT NULL",
+        ):
+            if request_id not in gone:
+                stored = msgspec.msgpack.decode(result, type=c.Stored)
+                self.add_delivery(request_id, Delivery(fingerprint, instance, time, stored))
+
+    def add_delivery(self, request_id: bytes, delivery: Delivery) -> None:
+        """Remember a delivery until it is confirmed."""
+        self.deliveries[request_id] = delivery
+        self.by_print.setdefault(delivery.fingerprint, set()).add(request_id)
+
+    def drop_delivery(self, request_id: bytes) -> Delivery | None:
+        """Forget a delivery."""
+        delivery = self.deliveries.pop(request_id, None)
+        if delivery is not None:
+            same = self.by_print[delivery.fingerprint]
+            same.discard(request_id)
+            if not same:
+                del self.by_print[delivery.fingerprint]
+        return delivery
+
+    # ------------------------------------------------------------------------------------------ hierarchy
+
+    def folder(self, fid: int) -> FolderRow:
+        """MapiError ecNotFound."""
+        folder = self.folders.get(fid)
+        if folder is None:
+            raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
+        return folder
+
+    def child(self, parent: int, component: str) -> FolderRow | None:
+        """The folder of this path component below `parent`."""
+        if self._children is None:
+            self._children = {(f.parent_fid, f.component): f.fid for f in self.folders.values()}
+        fid = self._children.get((parent, component))
+        return None if fid is None else self.folders[fid]
+
+    def hierarchy_changed(self, cn: int) -> None:
+        """Folders came, went or were renamed."""
+        self.hierarchy_cn = cn
+        self._children = None
+
+    def path(self, row: FolderRow) -> str:
+        """See calls.Folder."""
+        names: list[str] = []
+        at: FolderRow | None = row
+        while at is not None and at.fid != wk.IPM_SUBTREE:
+            names.append(at.component)
+            at = self.folders.get(at.parent_fid)
+        return "/".join(reversed(names)) if at is not None else ""
+
+    def show(self, row: FolderRow) -> c.Folder:
+        """A folder as clients see it."""
+        return c.Folder(
+            fid=row.fid, parent_fid=row.parent_fid, name=row.name, path=self.path(row),
+            container_class=row.container_class, special=wk.SPECIAL_USE.get(row.fid, ""), hidden=bool(row.hidden),
+            uidvalidity=row.uidvalidity, cn=row.changed_cn,
+        )  # fmt: skip
+
+    def folder_list(self) -> c.FolderList:
+        """The hierarchy as clients see it."""
+        return c.FolderList(
+            self.hierarchy_cn, [self.show(row) for row in self.folders.values()], list(self.subscriptions)
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of all messages."""
+        return sum(row.size for row in self.folders.values())

@@ -1,0 +1,75 @@
+"""Upkeep of a mailbox: pruning inside its own writes, and the checks made when it is opened."""
+
+from __future__ import annotations
+
+import logging
+
+import apsw
+
+from store import requests
+from store.sql import row, rows
+from store.transaction import Transaction
+
+log = logging.getLogger(__name__)
+EVERY = 600.0
+
+
+class Pruner:
+    """Prunes request results and tombstones, as part of a write every ten minutes."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._next = tx.clock() + EVERY
+
+    def __call__(self, tx: Transaction) -> None:
+        if tx.clock() >= self._next:
+            self._next = tx.clock() + EVERY
+            requests.prune(tx)
+            prune_tombstones(tx)
+
+
+def prune_tombstones(tx: Transaction) -> None:
+    """Forget old deletions; `folders.pruned_cn` says up to where a folder's are no longer complete."""
+    db, settings = tx.db, tx.settings
+    oldest = tx.now - int(settings.tombstone_age)
+    sql = "SELECT cn FROM tombstones ORDER BY cn DESC LIMIT 1 OFFSET ?"
+    newest_kept = row(db, sql, (settings.tombstone_count,))
+    cut = newest_kept[0] if newest_kept else -1
+    doomed = "time < ? OR cn <= ?"
+    for fid, cn in rows(db, f"SELECT fid, max(cn) FROM tombstones WHERE {doomed} GROUP BY fid", (oldest, cut)):
+        db.execute("UPDATE folders SET pruned_cn=? WHERE fid=?", (cn, fid))
+    db.execute(f"DELETE FROM tombstones WHERE {doomed}", (oldest, cut))
+    db.execute("DELETE FROM folder_tombstones WHERE time < ?", (oldest,))
+
+
+def check(db: apsw.Connection) -> None:
+    """Compare counters with what they count, where that is cheap, and mend them. Transactions keep them right; a
+    difference means that something else wrote to the file.
+    """
+    sql = """
+        SELECT f.fid, f.messages, f.uidnext, ifnull((SELECT sum(count) FROM pages p WHERE p.fid = f.fid), 0),
+          ifnull((SELECT max(uid) FROM messages m WHERE m.fid = f.fid), 0)
+        FROM folders f"""
+    for fid, messages, uidnext, counted, last in rows(db, sql):
+        if messages != counted or uidnext <= last:
+            log.error("mailbox counters mended", extra={"folder": fid})
+            recount(db, fid)
+    (last_id,) = row(db, "SELECT max(ifnull((SELECT max(mid) FROM messages), 0), (SELECT max(fid) FROM folders))")
+    db.execute("UPDATE mailbox SET next_id = ? WHERE next_id <= ?", (last_id + 1, last_id))
+
+
+def recount(db: apsw.Connection, fid: int) -> None:
+    """Count a folder anew from its messages."""
+    with db:
+        db.execute("DELETE FROM pages WHERE fid=?", (fid,))
+        db.execute(
+            "INSERT INTO pages SELECT fid, uid >> 8, count(*), (SELECT cn FROM mailbox) FROM messages"
+            " WHERE fid=? GROUP BY 2",
+            (fid,),
+        )
+        db.execute(
+            """UPDATE folders SET (messages, size, unseen, uidnext, cn) = (
+                 SELECT count(*), ifnull(sum(size), 0), ifnull(sum(NOT flags & 1), 0),
+                   max(folders.uidnext, ifnull(max(uid), 0) + 1), (SELECT cn FROM mailbox)
+                 FROM messages WHERE fid = folders.fid) WHERE fid=?""",
+            (fid,),
+        )

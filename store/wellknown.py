@@ -1,0 +1,59 @@
+"""The folders that every private mailbox has, in the order of their creation ([MS-OXCSTOR] 2.2.1.1; English names)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ROOT, IPM_SUBTREE = 0x01, 0x09
+SENT_ITEMS, DELETED_ITEMS, OUTBOX, INBOX, DRAFTS, JUNK = 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x17
+LAST_WELL_KNOWN = 0x1D
+FIRST_FREE_ID = 0x100
+
+SPECIAL_USE = {SENT_ITEMS: "Sent", DELETED_ITEMS: "Trash", DRAFTS: "Drafts", JUNK: "Junk"}
+"""RFC 6154 attributes."""
+SUBSCRIBED = (INBOX, DRAFTS, SENT_ITEMS, DELETED_ITEMS, JUNK)
+RECEIVE_FOLDERS = (("", INBOX), ("IPM", INBOX), ("REPORT.IPM", INBOX), ("IPC", ROOT))
+"""Message class prefix and the folder that gets it ([MS-OXCSTOR] 3.2.5.3)."""
+
+
+class WellKnown(NamedTuple):
+    """One folder of a new mailbox."""
+
+    fid: int
+    parent_fid: int
+    name: str
+    container_class: str = ""
+    hidden: bool = False
+
+
+FOLDERS = (
+    WellKnown(0x01, 0x00, "Root Container"),
+    WellKnown(0x09, 0x01, "Top of Information Store"),
+    WellKnown(0x0D, 0x09, "Inbox", "IPF.Note"),
+    WellKnown(0x0E, 0x09, "Drafts", "IPF.Note"),
+    WellKnown(0x0C, 0x09, "Outbox", "IPF.Note"),
+    WellKnown(0x0A, 0x09, "Sent Items", "IPF.Note"),
+    WellKnown(0x0B, 0x09, "Deleted Items", "IPF.Note"),
+    WellKnown(0x13, 0x09, "Contacts", "IPF.Contact"),
+    WellKnown(0x0F, 0x09, "Calendar", "IPF.Appointment"),
+    WellKnown(0x10, 0x09, "Journal", "IPF.Journal"),
+    WellKnown(0x11, 0x09, "Notes", "IPF.StickyNote"),
+    WellKnown(0x12, 0x09, "Tasks", "IPF.Task"),
+    WellKnown(0x14, 0x13, "Quick Contacts", "IPF.Contact.MOC.QuickContacts", True),
+    WellKnown(0x15, 0x13, "IM Contacts List", "IPF.Contact.MOC.ImContactList", True),
+    WellKnown(0x16, 0x13, "GAL Contacts", "IPF.Contact.GalContacts", True),
+    WellKnown(0x17, 0x09, "Junk Email", "IPF.Note"),
+    WellKnown(0x1D, 0x09, "Conversation Action Settings", "IPF.Configuration", True),
+    WellKnown(0x02, 0x01, "Deferred Action"),
+    WellKnown(0x07, 0x01, "Common Views"),
+    WellKnown(0x08, 0x01, "Schedule"),
+    WellKnown(0x05, 0x01, "Finder"),
+    WellKnown(0x06, 0x01, "Views"),
+    WellKnown(0x04, 0x01, "Shortcuts"),
+    WellKnown(0x19, 0x09, "Sync Issues", "IPF.Note"),
+    WellKnown(0x1A, 0x19, "Conflicts", "IPF.Note"),
+    WellKnown(0x1B, 0x19, "Local Failures", "IPF.Note"),
+    WellKnown(0x1C, 0x19, "Server Failures", "IPF.Note"),
+    WellKnown(0x18, 0x01, "Freebusy Data"),
+    WellKnown(0x03, 0x01, "Spooler Queue", "IPF.Note"),
+)
