@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 from tests.common.people import People, Settings
-from tests.common.running import Counters, Running, until
+from tests.common.running import Running, until
 from tests.lmtp.test_delivery import Spying
 from workers.lmtp.confirm import Confirmer
 from workers.lmtp.server import LmtpWorker
@@ -34,11 +34,11 @@ class Site:
     def __init__(self, start: Callable[..., Running], settings: LmtpSettings, **server: Any) -> None:
         self.store = Spying()
         self.people = People()
-        self.board = Counters()
-        service = DeliveryService(self.people, self.store, self.board, "mx.example.test")
         self._settings = Settings(settings)
         holder: list[LmtpWorker] = []
         self.running = start(lambda conn: holder[0].handle(conn), **server)
+        self.board = self.running.board
+        service = DeliveryService(self.people, self.store, self.board, "mx.example.test")
         self.running.ctx.config = self._settings
         holder.append(LmtpWorker(self.running.ctx, service, Confirmer(self.store), "mx.example.test"))
         self.port = self.running.port
