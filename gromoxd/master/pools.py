@@ -82,8 +82,13 @@ SETTINGS_MODULES = (
 """Modules that only declare settings: the master loads them so that it can judge whole files."""
 
 PRELOAD = (
-    "msgspec", "mmh3", "ssl",
+    "ssl", "hashlib", "hmac", "secrets", "unicodedata", "msgspec", "mmh3", "apsw", "zstandard",
+    "sqlalchemy", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.mysql",
     "gromoxd.exmdb.calls", "gromoxd.exmdb.keys", "gromoxd.exmdb.pages", "gromoxd.exmdb.framing",
+    "gromoxd.directory.service", "gromoxd.directory.admin", "gromoxd.convert.digest", "gromoxd.convert.sections",
+    "gromoxd.convert.searchtext",
+    "gromoxd.convert.digest", "gromoxd.convert.searchtext", "gromoxd.mapi.bag",
+    "gromoxd.directory.queries", "gromoxd.directory.recipients", "gromoxd.directory.passwords",
 )  # fmt: skip
 """Modules that workers use, loaded before the fork so that their pages are shared. None may load gevent."""
 
