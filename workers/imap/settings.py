@@ -1,0 +1,46 @@
+"""Settings of the IMAP server (imap.cfg)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gromoxd.settings import component, setting
+
+
+@component("imap.cfg", "The IMAP server.")
+@dataclass(frozen=True)
+class ImapSettings:
+    """IMAP4rev1: connections, limits, TLS."""
+
+    imap_autologout_time: float = setting(
+        1800.0, "A logged-in client that is silent for so long is logged out.", kind="span", low=1
+    )
+    imap_conn_timeout: float = setting(
+        180.0, "Time in which a client must have logged in.", kind="span", low=1
+    )
+    imap_auth_times: int = setting(10, "Failed logins after which the connection is closed.", kind="int", low=1)
+    imap_force_tls: bool = setting(False, "No login without TLS, not even from this machine.", kind="bool")
+    imap_allow_plaintext: bool = setting(
+        False, "Passwords may be sent without TLS from other machines too.", kind="bool"
+    )
+    imap_max_line_length: int = setting(64 << 10, "Longest command of a logged-in client.", kind="size", low=8192)
+    mail_max_length: int = setting(64 << 20, "Largest message that APPEND takes.", kind="size", low=4096)
+    imap_max_user_connections: int = setting(
+        100, "Connections of one user from one address to one worker process (0: no limit).", kind="int", low=0
+    )
+    imap_max_connections: int = setting(4000, "Connections to one worker process.", kind="int", low=1)
+    imap_max_address_connections: int = setting(
+        500, "Connections from one address to one worker process (0: no limit).", kind="int", low=0
+    )
+    imap_certificate_path: str = setting("", "Certificate chain (PEM) for STARTTLS and IMAPS.", kind="str")
+    imap_private_key_path: str = setting("", "Private key (PEM) of the certificate.", kind="str")
+    imap_private_key_passphrase: str = setting("", "Pass phrase of the key.", kind="str", secret=True)
+    imap_accept_haproxy: bool = setting(
+        False, "Connections from trusted addresses begin with a PROXY header.", kind="bool", aliases=("proxy_protocol",)
+    )
+    imap_haproxy_trusted: list[str] = setting(
+        ["127.0.0.0/8", "::1/128"], "Networks from which a PROXY header is taken.", kind="list"
+    )
+    imap_content_cache: int = setting(
+        16 << 20, "Memory of one worker process for contents that were read last.", kind="size", low=1 << 20
+    )
