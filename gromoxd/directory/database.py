@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,13 +25,17 @@ _CONNECT_TIMEOUT = 20
 _BUSY_MS = 10_000
 
 
-def make_engine(settings: DatabaseSettings, site: str) -> Engine:
-    """An engine without a pool of its own (`Database` keeps the connections, see there)."""
+def make_engine(settings: DatabaseSettings, site: str, *, must_exist: bool = False) -> Engine:
+    """An engine without a pool of its own (`Database` keeps the connections, see there).
+
+    `must_exist`: a missing SQLite file is an error; otherwise it is made, empty.
+    """
     if settings.directory_backend == "mysql":
         return _mysql(settings)
     path = os.path.join(site, settings.directory_path)
+    uri = f"file:{quote(path)}?mode={'rw' if must_exist else 'rwc'}"
     engine = create_engine(
-        URL.create("sqlite", database=path), poolclass=NullPool, connect_args={"check_same_thread": False}
+        "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -72,7 +78,7 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings, site: str) -> None:
         self.settings = settings
-        self._engine = make_engine(settings, site)
+        self._engine = make_engine(settings, site, must_exist=True)
         self._free: list[tuple[Connection, float]] = []
         self._pid = os.getpid()
 
