@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 MAX_ADDRESSES = 2000
 MAX_VALUE = 128 << 10
+MAX_TOKENS = 2500
+"""Of the slow parser, a value. Ordinary addresses do not need it."""
+MAX_MARKS = 200
+"""Parentheses and backslashes in one comment."""
 
 
 class Address(NamedTuple):
@@ -37,11 +41,14 @@ def parse_addresses(value: bytes) -> list[Address]:
     """The addresses of an unfolded address-list value, with group markers; at most MAX_ADDRESSES. Never raises."""
     value = value[:MAX_VALUE]
     found: list[Address] = []
+    parser: _Parser | None = None
     at, end = 0, len(value)
     while at < end and len(found) < MAX_ADDRESSES:
         match = _SIMPLE.match(value, at)
         if match is None:
-            return _Parser(value[at:], found).run()
+            parser = parser or _Parser(value, found)
+            at = parser.run(at)
+            continue
         quoted, words, local, host, bare, bare_host = match.groups()
         if bare is not None:
             found.append(Address(None, None, bare, bare_host))
@@ -50,6 +57,8 @@ def parse_addresses(value: bytes) -> list[Address]:
         else:
             found.append(Address(words.strip(b" \t") or None, None, local, host))
         at = match.end()
+    if parser is not None and parser.in_group:
+        found.append(Address(None, None, None, None))
     return found
 
 
@@ -66,12 +75,13 @@ SPACE, ATOM, QUOTED, AT = "space", "atom", "quoted", "at"
 
 
 class _Parser:
-    """The full grammar, token by token; anything that does not fit becomes text of a name."""
+    """The full grammar, token by token; anything that does not fit becomes text of a name. After MAX_TOKENS it ends."""
 
     def __init__(self, value: bytes, found: list[Address]) -> None:
         self.value = value
         self.found = found
         self.in_group = False
+        self.tokens = MAX_TOKENS
         self.quotes = self.comments = True
         self.reset()
 
@@ -82,14 +92,18 @@ class _Parser:
         self.adl: bytes | None = None
         self.comment: bytes | None = None
 
-    def run(self) -> list[Address]:
-        at, end = 0, len(self.value)
-        while at < end and len(self.found) < MAX_ADDRESSES:
+    def run(self, at: int) -> int:
+        """Parse from `at` until an address or a group marker is complete; answers where the next one may begin."""
+        before, end = len(self.found), len(self.value)
+        while at < end and len(self.found) == before:
+            self.tokens -= 1
+            if self.tokens < 0:
+                at = end
+                break
             at = self.step(at)
-        self.finish()
-        if self.in_group:
-            self.found.append(Address(None, None, None, None))
-        return self.found
+        if at >= end:
+            self.finish()
+        return at
 
     def step(self, at: int) -> int:
         """Take the token at `at`; answers where the next one begins."""
@@ -120,7 +134,7 @@ class _Parser:
 
     def take_comment(self, at: int) -> int | None:
         depth, pos = 0, at
-        while True:
+        for _ in range(MAX_MARKS):
             match = _PAREN.search(self.value, pos)
             if match is None:
                 return None
@@ -136,6 +150,7 @@ class _Parser:
                     self.comment = _unpair(self.value[at + 1 : pos - 1]).strip()
                     self.put(SPACE, b" ")
                     return pos
+        return None
 
     def special(self, text: bytes) -> None:
         if text == b"<" and not self.in_angle:

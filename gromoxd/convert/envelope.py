@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 
 from gromoxd.convert.addresses import Address, parse_addresses
@@ -71,8 +72,9 @@ def _address(name: bytes | None, adl: bytes | None, mailbox: bytes | None, host:
 
 
 def _ascii_host(host: bytes) -> bytes:
-    """A-labels of an internationalized domain (RFC 5890 2.3.2.1); what is none is shown with `?`."""
+    """A-labels of an internationalized domain (RFC 5890 2.3.2.1); what can be none is shown with `?`."""
     try:
-        return host[:255].decode().encode("idna")
-    except UnicodeError:
-        return host.decode("utf-8", "replace").encode("ascii", "replace")
+        labels = unicodedata.normalize("NFKC", host[:255].decode()).lower().split(".")
+    except UnicodeDecodeError:
+        return host[:255].decode("ascii", "replace").encode("ascii", "replace")
+    return b".".join([label.encode() if label.isascii() else b"xn--" + label.encode("punycode") for label in labels])

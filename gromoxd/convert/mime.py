@@ -23,9 +23,15 @@ Octets = bytes | mmap
 MAX_DEPTH = 50
 MAX_PARTS = 1000
 MAX_PART_HEADER = 64 << 10
-MAX_TEXT = 256 << 10
+MAX_TEXT = 512 << 10
+"""Octets of decoded header text in a tree, with a charge for each field, parameter and ENVELOPE. Beyond it parts have
+no more than their type, encoding and place, and a multipart is opaque."""
 _LOOKS = 16
+MAX_IDLE = 5000
+"""Lines of a body that look like a delimiter and make no part; after so many the rest is one part."""
 _CHUNK = 1 << 20
+_LEAN_HEADER = 512
+_FIELD_CHARGE, _ENVELOPE_CHARGE = 16, 4
 
 Params = tuple[tuple[str, str], ...]
 
@@ -154,7 +160,7 @@ class _Scanner:
     def part(self, start: int, end: int, default: str, depth: int) -> Part:
         """The entity between two delimiter lines; its header's empty line may be the one before the next delimiter."""
         body = header_end(self.raw, start, end)
-        fields = field_map(self.raw[start : min(body, start + MAX_PART_HEADER)])
+        fields = self.fields(start, body)
         if body == end and not _ENDS_BLANK.search(self.raw, max(start, end - 3), end):
             after = _LINE_BREAK.match(self.raw, end)
             if after is not None and (start == end or self.raw[end - 1] == 10):
@@ -166,7 +172,10 @@ class _Scanner:
     ) -> Part:
         """The entity with these header fields; `default` is the type without Content-Type, 'message' in a digest."""
         self.parts += 1
-        media = media_type(fields.get(b"content-type"), default)
+        value = fields.get(b"content-type")
+        if self.text < 0 and value is not None:
+            value = value.partition(b";")[0]
+        media = media_type(value, default)
         if media.type == "multipart":
             return self.build(fields, start, body, end, media, 0, self.multipart(media, body, end, depth), b"")
         encoding = fields.get(b"content-transfer-encoding", b"").lower()
@@ -180,12 +189,19 @@ class _Scanner:
         lines = count_lines(self.raw, body, end) if media.type == "text" else 0
         return self.build(fields, start, body, end, media, lines, (), b"")
 
+    def fields(self, start: int, body: int) -> dict[bytes, bytes]:
+        """A part's or embedded message's header fields; of less of the header once the budget for text is spent."""
+        limit = MAX_PART_HEADER if self.text > 0 else _LEAN_HEADER
+        fields = field_map(self.raw[start : min(body, start + limit)])
+        self.text -= _FIELD_CHARGE * len(fields)
+        return fields
+
     def embedded(self, start: int, end: int, depth: int) -> tuple[Part, bytes]:
         """An embedded message and its ENVELOPE."""
         body = header_end(self.raw, start, end)
-        fields = field_map(self.raw[start : min(body, start + MAX_PART_HEADER)])
+        fields = self.fields(start, body)
         text = envelope(fields) if self.text > 0 else EMPTY
-        self.text -= len(text)
+        self.text -= _ENVELOPE_CHARGE * len(text)
         return self.entity(fields, start, body, end, "text", depth + 1), text
 
     def multipart(self, media: MediaType, start: int, end: int, depth: int) -> tuple[Part, ...]:
@@ -211,15 +227,19 @@ class _Scanner:
         ranges: list[tuple[int, int]] = []
         room = MAX_PARTS - self.parts
         first = -1
-        while len(ranges) < room:
+        idle = MAX_IDLE
+        while len(ranges) < room and idle > 0:
             at = raw.find(delimiter, pos, end)
             if at < 0:
                 break
             rest = _REST.match(raw, at + len(delimiter), end)
             if rest is None:
                 pos = at + len(delimiter)
+                idle -= 1
                 continue
-            if 0 <= first <= at:
+            if first > at:
+                idle -= 1
+            elif first >= 0:
                 ranges.append((first, at - 1 if at > first and raw[at - 1] == 13 else at))
             first = -1 if rest.group(1) else rest.end()
             if first < 0:
@@ -257,7 +277,7 @@ class _Scanner:
         get = fields.get
         encoding = get(b"content-transfer-encoding")
         disposition = get(b"content-disposition")
-        token, dparams, size = parameters(disposition) if disposition else (None, (), 0)
+        token, dparams, size = parameters(disposition) if disposition and self.text > 0 else (None, (), 0)
         identifier, description = header_text(get(b"content-id")), header_text(get(b"content-description"))
         location, md5 = header_text(get(b"content-location")), header_text(get(b"content-md5"))
         language = get(b"content-language")

@@ -13,12 +13,13 @@ MAX_PARAMS = 64
 MAX_VALUE = 16 << 10
 MAX_TEXT = 2000
 MAX_BOUNDARY = 998
+_PARAM_CHARGE, _EXTENDED_CHARGE = 40, 150
 
 Params = tuple[tuple[str, str], ...]
 
 
 class MediaType(NamedTuple):
-    """`boundary` are the octets of a multipart's delimiter, b"" when there is none; `size` the length of all texts."""
+    """`boundary` are the octets of a multipart's delimiter, b"" when there is none; `size` the cost of its texts."""
 
     type: str
     subtype: str
@@ -56,7 +57,7 @@ def _parse(value: bytes) -> MediaType | None:
     raw = raw_params(value, match.end())
     params = decode_params(raw)
     boundary = _boundary(raw, params) if kind == "multipart" else b""
-    size = len(kind) + len(subtype) + sum(len(key) + len(text) for key, text in params)
+    size = len(kind) + len(subtype) + _cost(raw, params)
     return MediaType(kind[:100], subtype[:100], params, boundary, size)
 
 
@@ -72,14 +73,23 @@ def _boundary(raw: list[tuple[bytes, bytes]], params: Params) -> bytes:
 
 
 def parameters(value: bytes) -> tuple[str | None, Params, int]:
-    """Token, parameters and length of the texts of a Content-Disposition; the token is None when there is none."""
+    """Token, parameters and cost of the texts of a Content-Disposition; the token is None when there is none."""
     value = value[:MAX_VALUE]
     match = _TOKEN.match(value)
-    params = decode_params(raw_params(value, match.end() if match is not None else 0))
+    raw = raw_params(value, match.end() if match is not None else 0)
+    params = decode_params(raw)
     if match is None:
-        return ("attachment", params, sum(len(text) for _, text in params)) if params else (None, (), 0)
+        return ("attachment", params, _cost(raw, params)) if params else (None, (), 0)
     token = match.group(1)[:100].decode("ascii").lower()
-    return token, params, len(token) + sum(len(key) + len(text) for key, text in params)
+    return token, params, len(token) + _cost(raw, params)
+
+
+def _cost(raw: list[tuple[bytes, bytes]], params: Params) -> int:
+    """What the scanner's budget for text is charged: the texts, and the work of parsing them."""
+    if not raw:
+        return 0
+    charge = _EXTENDED_CHARGE if any(b"*" in name for name, _ in raw) else _PARAM_CHARGE
+    return charge * len(raw) + sum([len(key) + len(text) for key, text in params])
 
 
 def raw_params(value: bytes, at: int) -> list[tuple[bytes, bytes]]:

@@ -43,7 +43,8 @@ def test_parse(value: bytes, clock: tuple[int, ...], offset: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b"yesterday", b"31 Feb 2003 10:00:00 +0000", b"1 Foo 2003 10:00 Z", b"1 Jul 2003 25:00 Z", b"1 Jul 2003 10:61 Z",
+    [b"", b"yesterday", b"31 Feb 2003 10:00:00 +0000", b"1 Foo 2003 10:00 Z", b"1 Jul 2003 25:00 Z",
+     b"1 Jul 2003 10:61 Z",
      b"0 Jul 2003 10:00 Z", b"\xff\x00", b"((((", b"9" * 10_000, b"2003-13-01 10:00"],
 )  # fmt: skip
 def test_no_date(value: bytes) -> None:

@@ -96,8 +96,9 @@ def test_codepage(charset: str, page: int) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"=?a?q?" * 40_000, b"=?" * 100_000, b"=?utf-8?q??= " * 20_000, b"=?x%d?q?a?= " * 20_000, b"=?utf-8?B?" + b"A" * 250_000],
-)
+    [b"=?a?q?" * 40_000, b"=?" * 100_000, b"=?utf-8?q??= " * 20_000, b"=?x%d?q?a?= " * 20_000,
+     b"=?utf-8?B?" + b"A" * 250_000],
+)  # fmt: skip
 def test_decoding_is_linear(value: bytes) -> None:
     start = time.perf_counter()
     decode_header(value)

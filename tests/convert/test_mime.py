@@ -32,8 +32,10 @@ def header(raw: bytes, part: Part) -> bytes:
 def test_plain() -> None:
     raw = b"Subject: x\r\n\r\none\r\ntwo\r\n"
     part = scan(raw)
-    assert (part.header_offset, part.header_length, part.body_offset, part.body_length, part.lines) == (0, 14, 14, 10, 2)
-    assert (part.type, part.subtype, part.params, part.encoding, part.charset) == ("text", "plain", (), "7bit", "us-ascii")
+    assert (part.header_offset, part.header_length) == (0, 14)
+    assert (part.body_offset, part.body_length, part.lines) == (14, 10, 2)
+    assert (part.type, part.subtype, part.params, part.encoding) == ("text", "plain", (), "7bit")
+    assert part.charset == "us-ascii"
 
 
 def test_nested() -> None:
@@ -232,7 +234,10 @@ def test_deep_nesting_of_large_bodies_is_linear() -> None:
     small, large = head + b"\r\n" + b"x\r\n" * 100_000, head + b"\r\n" + b"x\r\n" * 2_000_000
     assert len(walk(scan(large))) < MAX_DEPTH
     base = max(min(seconds(small) for _ in range(3)), 0.001)
-    assert seconds(large) < base * 20 * 6
+    assert min(seconds(large) for _ in range(3)) < base * 20 * 6
+
+
+MIXED_B = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -244,18 +249,25 @@ def test_deep_nesting_of_large_bodies_is_linear() -> None:
         b"Content-Type: text/plain" + b"; a=b" * 200_000 + b"\r\n\r\nbody",
         b"Content-Type: text/plain; x=" + b'"\\' * 200_000 + b"\r\n\r\nbody",
         b"Content-Type: text/plain; " + b"a*0=b; " * 100_000 + b"\r\n\r\nbody",
+        MIXED_B + (b"--b\r\nContent-Type: a/b" + b"; a=b" * 64 + b"\r\n\r\n\r\n") * 1000,
+        MIXED_B + (b"--b\r\nContent-Type: a/b" + b"; a*0*=''%41" * 64 + b"\r\n\r\n\r\n") * 1000,
+        MIXED_B + (b"--b\r\n" + b"X:\r\nY%d:\r\n" % 7 * 80 + b"\r\n\r\n") * 1000,
         b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"\r\n--ab" * 200_000,
         b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"\r\n--a" * 200_000,
         b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"\n--a--" * 200_000,
     ],
-    ids=["long line", "fields", "folds", "params", "quotes", "sections", "near delimiters", "delimiters", "ends"],
-)
+    ids=[
+        "long line", "fields", "folds", "params", "quotes", "sections", "params of parts", "sections of parts",
+        "fields of parts", "near delimiters", "delimiters", "ends",
+    ],
+)  # fmt: skip
 def test_bombs_cost_little(raw: bytes) -> None:
     assert seconds(raw) < 0.5
-    assert len(encode(scan(raw))) < 100_000
+    assert len(encode(scan(raw))) < 200_000
 
 
 def test_kept_text_is_bounded() -> None:
-    part = b"--b\r\nContent-Type: text/plain; name=" + b"n" * 1500 + b"\r\nContent-Description: " + b"d" * 1500 + b"\r\n\r\n\r\n"
+    part = b"--b\r\nContent-Type: text/plain; name=%b\r\nContent-Description: %b\r\n\r\n\r\n"
+    part %= (b"n" * 1500, b"d" * 1500)
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 900 + b"--b--\r\n"
     assert len(encode(scan(raw))) < 600_000
