@@ -46,7 +46,7 @@ def test_envelope_and_structure(server: Server, client: imapclient.IMAPClient) -
     client.create_folder("structures")
     client.append("structures", multipart())
     client.select_folder("structures")
-    (data,) = client.fetch("1:*", ["ENVELOPE", "BODYSTRUCTURE", "RFC822.SIZE", "INTERNALDATE", "BODY[2]"]).values()
+    (data,) = client.fetch(client.search(), ["ENVELOPE", "BODYSTRUCTURE", "RFC822.SIZE", "INTERNALDATE", "BODY[2]"]).values()
     envelope = data[b"ENVELOPE"]
     assert envelope.message_id == b"<multi@load.example>"
     assert envelope.from_[0].mailbox == b"joerg" and envelope.from_[0].host == b"example.net"
@@ -77,7 +77,7 @@ def test_folder_names(client: imapclient.IMAPClient, name: str) -> None:
 def test_special_folders(client: imapclient.IMAPClient) -> None:
     """SPECIAL-USE names the folders that clients look for."""
     assert client.has_capability("SPECIAL-USE")
-    for attribute in (imapclient.SENT, imapclient.DRAFTS, imapclient.TRASH, imapclient.JUNK):
+    for attribute in (b"\\Sent", b"\\Drafts", b"\\Trash", b"\\Junk"):
         assert client.find_special_folder(attribute), attribute
 
 
@@ -103,7 +103,7 @@ def test_move_copy_search_modseq(client: imapclient.IMAPClient) -> None:
     after = client.fetch(everything[:2], ["MODSEQ", "FLAGS"])
     assert after[everything[0]][b"MODSEQ"][0] > before[everything[0]][b"MODSEQ"][0]
     assert after[everything[1]][b"MODSEQ"] == before[everything[1]][b"MODSEQ"]
-    assert set(after[everything[0]][b"FLAGS"]) == {imapclient.FLAGGED, b"$label1"}
+    assert set(after[everything[0]][b"FLAGS"]) - {imapclient.RECENT} == {imapclient.FLAGGED, b"$label1"}
     client.delete_messages(everything[0])
     client.expunge()
     assert everything[0] not in client.search("ALL")

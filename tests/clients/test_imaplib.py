@@ -68,13 +68,13 @@ def test_append_copy_move(server: Server) -> None:
         moment = imaplib.Internaldate2tuple(answer)
         assert moment is not None and b"1994" in answer
         assert rb"\Draft" in answer and rb"\Seen" in answer
-        assert client.copy("1", "Sent Items" if "Sent Items" in str(client.list()) else "INBOX")[0] == "OK"
+        assert client.copy("1", '"INBOX"')[0] == "OK"
         kind, data = client._simple_command("UID", "MOVE", uid.decode(), "INBOX")  # imaplib has no move of its own
         assert kind == "OK"
         assert client.select("Archive") == ("OK", [b"0"])
         client.select("INBOX")
         hits = client.search(None, "HEADER", "Message-ID", "imaplib-2@load.example")[1][0].split()
-        assert len(hits) >= 1
+        assert len(hits) == 2
         assert fetched(client.fetch(hits[-1].decode(), "(BODY.PEEK[])")) == original
 
 

@@ -24,8 +24,7 @@ Host {host}
 Port {port}
 User {user}
 Pass "{password}"
-SSLType {tls}
-{certificate}
+SSLType {tls}{certificate}
 AuthMechs PLAIN
 PipelineDepth 50
 
@@ -60,7 +59,7 @@ class Sync:
         if tls != "None":
             pem = folder / "server.pem"
             pem.write_text(ssl.get_server_certificate(server.address("imaps")))
-            certificate = f"CertificateFile {pem}"
+            certificate = f"\nCertificateFile {pem}"
         self.config.write_text(
             CONFIG.format(
                 host=host,

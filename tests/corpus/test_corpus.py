@@ -165,9 +165,10 @@ def test_structures_parse(server: Server, which: str, request: pytest.FixtureReq
         client.select_folder("INBOX", readonly=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = client.fetch("1:*", ["ENVELOPE"])
-            assert len(found) == len(passage.sent)
-            bodies = client.fetch("1:*", ["BODYSTRUCTURE", "BODY"])
+            uids = client.search()
+            assert len(uids) == len(passage.sent)
+            found = client.fetch(uids, ["ENVELOPE"])
+            bodies = client.fetch(uids, ["BODYSTRUCTURE", "BODY"])
     for name, data in zip(passage.names, bodies.values(), strict=True):
         for item in (b"BODYSTRUCTURE", b"BODY"):
             check_structure(data[item], name)

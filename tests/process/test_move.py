@@ -105,6 +105,10 @@ class Pair:
         text = (Path(self.maildir(user)) / "lock").read_text()
         return next((number for number, host in enumerate(self.hosts, 1) if host in text), 0)
 
+    def wait_for_owner(self, user: str, number: int) -> None:
+        """Until a node has a user's mailbox open."""
+        until(lambda: self.owner(user) == number, seconds=10, describe=f"{user} at node {number}")
+
 
 class BothLoad(Load):
     """The load, half of it against each node, wherever the user is homed."""
@@ -177,7 +181,7 @@ def test_users_move_under_load(pair: Pair, capsys: pytest.CaptureFixture[str]) -
             for user in MOVED:
                 pair.move(user, target)
             for user in MOVED:
-                until(lambda u=user: pair.owner(u) == target, seconds=10, describe=f"{user} at {target}")  # type: ignore[misc]
+                pair.wait_for_owner(user, target)
             times.append(time.monotonic() - begun)
             for _, _, wire in bystanders:
                 wire.ok(b"NOOP")
