@@ -1,6 +1,6 @@
 """Which MIME parts are attachments, their property bags, and the message class that the structure means.
 
-[MS-OXCMAIL] 2.2.3.4 and 2.2.3.5, [MS-OXOSMIME] 2.1. Content is not copied: a bag names the part (PROP_PART_PATH).
+[MS-OXCMAIL] 2.2.3.4, [MS-OXOSMIME] 2.1. Content is not copied: a bag names the part (PROP_PART_PATH).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _numbered(part: Part) -> list[tuple[int, Part]]:
 
 
 def _is_body(part: Part, parent: Part) -> bool:
-    """Text without a name that is not marked as attachment ([MS-OXCMAIL] 2.2.3.3.2); any text of an alternative."""
+    """Text without a name that is not marked as attachment ([MS-OXCMAIL] 2.2.3.3); any text of an alternative."""
     if part.type != "text" or part.disposition == "attachment":
         return False
     if parent.subtype == "alternative" and parent.type == "multipart":
@@ -102,7 +102,7 @@ def _bag(raw: Octets, part: Part, path: str, parent: Part, number: int) -> Bag:
 
 
 def _whole(root: Part, mime_tag: str) -> Bag:
-    """The one attachment of an S/MIME message: its MIME entity as it is ([MS-OXOSMIME] 2.1.1, 2.1.2)."""
+    """The one attachment of an S/MIME message: its MIME entity as it is ([MS-OXOSMIME] 2.1)."""
     return {
         PROP_PART_PATH: "", PidTagAttachNumber: 0, PidTagAttachMimeTag: mime_tag, PidTagAttachMethod: BY_VALUE,
         PidTagAttachSize: root.body_length, PidTagRenderingPosition: NOT_RENDERED, PidTagDisplayName: "smime.p7m",
@@ -147,7 +147,7 @@ def signed_by_smime(root: Part) -> bool:
 
 
 def is_smime(root: Part) -> bool:
-    """An opaque-signed or encrypted message ([MS-OXOSMIME] 2.1.2)."""
+    """An opaque-signed or encrypted message ([MS-OXOSMIME] 2.1)."""
     if root.type != "application":
         return False
     if root.subtype in _PKCS7_MIME:
@@ -162,7 +162,7 @@ _REPORT_LOOK = 16 << 10
 
 
 def message_class(raw: Octets, root: Part) -> str:
-    """PidTagMessageClass from the structure ([MS-OXCMAIL] 2.1.3.2.1 read the other way, 2.2.4; [MS-OXOSMIME] 2.1)."""
+    """PidTagMessageClass from the structure ([MS-OXCMAIL] 2.1.3 read the other way, [MS-OXOSMIME] 2.1)."""
     if root.type == "multipart":
         if root.subtype == "report":
             return _report_class(raw, root)

@@ -96,7 +96,7 @@ def decode_unlabelled(data: bytes) -> str:
 
 
 def codepage(charset: str) -> int:
-    """The Windows code page for PidTagInternetCodepage ([MS-OXCMSG] 2.2.1.56.6), 0 when there is none."""
+    """The Windows code page for PidTagInternetCodepage ([MS-OXCMSG] 2.2.1.58.6), 0 when there is none."""
     lowered = charset.lower()
     if lowered in ("us-ascii", "ascii"):
         return 20127

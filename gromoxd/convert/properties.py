@@ -121,7 +121,7 @@ def _importance(fields: Mapping[bytes, bytes]) -> int:
 
 
 def _originators(bag: Bag, addresses: Addresses) -> None:
-    """From is PidTagSentRepresenting…, Sender (or else From) PidTagSender… ([MS-OXCMAIL] 2.2.3.1.2, 2.2.3.1.3)."""
+    """From is PidTagSentRepresenting…, Sender (or else From) PidTagSender… ([MS-OXCMAIL] 2.2.3.1)."""
     author = _first(addresses.get(b"from"))
     sender = _first(addresses.get(b"sender")) or author
     author = author or sender
@@ -154,7 +154,7 @@ def person(address: Address) -> tuple[str, str]:
 
 
 def display(addresses: list[Address]) -> str:
-    """Names joined as PidTagDisplayTo has them ([MS-OXCMSG] 2.2.1.9)."""
+    """Names joined as PidTagDisplayTo has them."""
     return "; ".join([person(address)[0] for address in addresses if address.host is not None])[:MAX_DISPLAY]
 
 
@@ -162,7 +162,7 @@ _RECIPIENTS = ((b"to", 1, PidTagDisplayTo), (b"cc", 2, PidTagDisplayCc), (b"bcc"
 
 
 def recipient_bags(bag: Bag, addresses: Addresses) -> list[Bag]:
-    """One bag a recipient ([MS-OXCMAIL] 2.2.3.1.1); sets PidTagDisplayTo, -Cc and -Bcc in `bag`."""
+    """One bag a recipient ([MS-OXCMAIL] 2.2.3.1, [MS-OXOMSG] 2.2.3.1); sets PidTagDisplayTo, -Cc and -Bcc in `bag`."""
     bags: list[Bag] = []
     for field, kind, shown in _RECIPIENTS:
         names = []
@@ -223,7 +223,7 @@ def _thread_index(bag: Bag, value: bytes) -> None:
 
 
 def _read_receipt(bag: Bag, value: bytes) -> None:
-    """RFC 8098 2.1; [MS-OXCMAIL] 2.2.3.1.4."""
+    """RFC 8098 2.1; [MS-OXCMAIL] 2.2.3.1."""
     asked = _first(parse_addresses(value))
     if asked is not None:
         bag[PidTagReadReceiptRequested] = True
