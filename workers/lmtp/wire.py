@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from workers.common.crlf import only_crlf
+
 LINE_LIMIT = 2048
 PATH_LIMIT = 320
 """Octets of an address: what the directory's columns hold (RFC 5321 4.5.3.1.3 asks for 256)."""
@@ -166,8 +168,7 @@ class Lines:
 
     def pass_on(self, piece: bytes) -> None:
         """A piece that neither begins with the second half of a CRLF nor ends with the first."""
-        pairs = piece.count(b"\r\n")
-        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
+        if not only_crlf(piece):
             self.bare = True
             if self._normalise:
                 piece = _BARE_LF.sub(b"\r\n", _BARE_CR.sub(b" ", piece))
@@ -192,10 +193,13 @@ class DataReader:
         """Take data; None while the message goes on, what came behind its end (perhaps b'') when it is complete."""
         self.received += len(data)
         data = self._held + data
-        end = data.find(b"\r\n.\r\n")
-        if end >= 0:
-            self._pass(data[: end + 2])
-            return data[end + 5 :]
+        dot = data.rfind(b"\r\n.")  # of most pieces all that need be known: twice as fast as the search for an end
+        if dot >= 0:
+            earlier = data.rfind(b"\r\n.", 0, dot + 2) >= 0
+            end = data.find(b"\r\n.\r\n", 0 if earlier else dot)
+            if end >= 0:
+                self._pass(data[: end + 2], earlier)
+                return data[end + 5 :]
         keep = _beginning_of_end(data)
         if keep:
             self._held = data[-keep:]
@@ -203,11 +207,12 @@ class DataReader:
         else:
             self._held = b""
         if data:
-            self._pass(data)
+            self._pass(data, dot >= 0)
         return None
 
-    def _pass(self, data: bytes) -> None:
-        data = data.replace(b"\r\n.", b"\r\n")
+    def _pass(self, data: bytes, dotted: bool) -> None:
+        if dotted:
+            data = data.replace(b"\r\n.", b"\r\n")
         if self._skip:
             data, self._skip = data[self._skip :], 0
         self._lines.pass_on(data)

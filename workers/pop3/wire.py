@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
+from workers.common.crlf import only_crlf
+
 LINE_LIMIT = 12288
 """RFC 5034 3: what a line with a SASL response may measure."""
 
@@ -28,13 +30,7 @@ def stuff(message: bytes) -> bytes:
 
 
 def _crlf(data: bytes) -> bytes:
-    pairs = data.count(b"\r\n")
-    if data.count(b"\n") != pairs:
-        data = _BARE_LF.sub(b"\r\n", data)
-        pairs = data.count(b"\r\n")
-    if data.count(b"\r") != pairs:
-        data = _BARE_CR.sub(b"\r\n", data)
-    return data
+    return data if only_crlf(data) else _BARE_CR.sub(b"\r\n", _BARE_LF.sub(b"\r\n", data))
 
 
 class Stuffer:
