@@ -34,8 +34,10 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 QUICK_SECONDS = 2.0
+ORPHAN_SECONDS = 0.5
 LATE_MS = 20.0
 SWITCH_INTERVAL = 0.001
+GC_THRESHOLD = (20_000, 20, 20)
 RSS_EVERY = 10
 _PR_SET_PDEATHSIG = 1
 
@@ -134,11 +136,12 @@ class Worker:
             gevent.sleep(0.1)
 
     def quit(self) -> None:
-        """SIGQUIT: like SIGTERM, but `main` gets two seconds only."""
+        """SIGQUIT: like SIGTERM, but `main` gets two seconds only; less without a master, whose successor waits."""
         if self._quick:
             return
         self._quick = True
-        gevent.spawn_later(QUICK_SECONDS, os._exit, 0)
+        orphan = os.getppid() != self.launch.master
+        gevent.spawn_later(ORPHAN_SECONDS if orphan else QUICK_SECONDS, os._exit, 0)
         self.drain()
 
     def reload(self) -> None:
@@ -213,8 +216,8 @@ def drop_privileges(launch: Launch) -> None:
 
 
 def die_with(master: int) -> None:
-    """Have the kernel send SIGTERM when the master dies, however it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    """Have the kernel send SIGQUIT when the master dies, however it dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
     if os.getppid() != master:
         raise ChildProcessError("the master is gone")
 
@@ -239,7 +242,13 @@ def prepare(launch: Launch) -> None:
     setup_log(launch)
     faulthandler.enable(launch.dump, all_threads=True)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    gc.enable()
+
+
+def settle_memory() -> None:
+    """Hide what is loaded from the garbage collector: a full collection would stall the loop for long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
 
 
 def entry_of(launch: Launch) -> Callable[[WorkerContext], None]:
@@ -265,5 +274,6 @@ def run(launch: Launch) -> int:
     except Exception:
         log.exception("worker cannot start")
         return BOOT_FAILED
+    settle_memory()
     log.debug("worker started", extra={"slot": str(launch.slot)})
     return worker.serve(main)

@@ -20,7 +20,7 @@ from gromoxd.master.children import Child, how
 from gromoxd.master.launch import BOOT_FAILED, Launch, become_worker
 from gromoxd.master.listeners import Listeners, Owner
 from gromoxd.master.notify import Notifier
-from gromoxd.master.pools import Pool, size_of
+from gromoxd.master.pools import Pool, addresses_of, size_of
 from gromoxd.master.settings import MasterSettings
 from gromoxd.master.signals import SignalQueue
 from gromoxd.shm.shared import Shared, create
@@ -128,7 +128,15 @@ class Arbiter:
         now = time.monotonic()
         for child in self._children.values():
             if not child.pid and not child.retired and child.start_at <= now:
-                self._fork(child)
+                self._start(child)
+
+    def _start(self, child: Child) -> None:
+        try:
+            self._fork(child)
+        except OSError as error:  # no memory, no descriptors, too many processes: later, perhaps
+            log.error("worker cannot be forked", extra={"slot": str(child.slot), "error": error.strerror})
+            child.ended(self.settings.respawn_delay_max)
+            child.start_at = max(child.start_at, time.monotonic() + TICK)
 
     def _fork(self, child: Child) -> None:
         row = self._shared.board.claim(child.slot)
@@ -139,10 +147,12 @@ class Arbiter:
             child.dump,
         )  # fmt: skip
         self._signals.hold()
-        pid = os.fork()
-        if pid == 0:
-            self._in_child(launch)
-        self._signals.release()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._in_child(launch)
+        finally:
+            self._signals.release()
         child.running(pid)
         row.set("pid", pid)
         row.set("started", int(time.time()))
@@ -254,12 +264,21 @@ class Arbiter:
             log.warning("changed setting takes a restart", extra={"setting": name})
         self._shared.bump_epoch()
         if good:
+            self._name_missing_listeners()
             for pool in self.pools:
                 self._resize(pool, size_of(pool, self.config))
         self._send(signal.SIGHUP)
         outcome = "configuration taken over" if good else "configuration is bad, the old one stays in force"
         log.log(logging.INFO if good else logging.ERROR, outcome, extra={"epoch": self._shared.epoch})
         self._notifier.ready(self._status() if good else f"{outcome}; {self._status()}")
+
+    def _name_missing_listeners(self) -> None:
+        """A certificate or a secret that came by a reload: its listener was not opened at the start."""
+        for pool in self.pools:
+            open_now = {listener.service for listener in self._listeners.of(pool.name, 0)}
+            for spec in pool.listeners:
+                if spec.service not in open_now and addresses_of(pool, spec, self.config):
+                    log.warning("new listener takes a restart", extra={"service": spec.service})
 
     def _setup_log(self) -> None:
         settings = self.settings
@@ -276,8 +295,12 @@ class Arbiter:
 
     def _scale(self, by: int) -> None:
         for pool in self.pools:
-            if pool.name in self.settings.scaled_pools and not pool.fixed:
-                self._resize(pool, max(1, self._sizes[pool.name] + by))
+            if pool.name not in self.settings.scaled_pools or pool.fixed:
+                continue
+            if self._sizes[pool.name] + by >= 1:
+                self._resize(pool, self._sizes[pool.name] + by)
+            else:
+                log.info("pool stays as it is", extra={"pool": pool.name, "now": self._sizes[pool.name]})
         self._notifier.status(self._status())
 
     def _resize(self, pool: Pool, size: int) -> None:
