@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,6 +166,7 @@ def test_data_whole_and_by_byte(data: bytes, message: bytes, rest: bytes | None)
 SMUGGLING = [
     b"a\n.\nMAIL", b"a\n.\r\nMAIL", b"a\r\n.\nMAIL", b"a\r.\rMAIL", b"a\r\n.\rMAIL", b"a\r.\r\nMAIL", b"a\r\r\n.\r\nb",
     b"a\n\r\nb", b"a\rb", b"a\nb", b"\n", b"\r\r\n",
+    b"a\r.\nMAIL", b"a\rx\nb",
 ]  # fmt: skip
 
 
@@ -215,6 +218,28 @@ def test_any_message_split_anywhere(parts: list[bytes], cuts: list[int], normali
         assert got == message
     else:
         assert got.count(b"\r\n") == got.count(b"\n") == got.count(b"\r")
+
+
+def by_the_book(data: bytes) -> tuple[bytes, bytes | None, bool]:
+    """RFC 5321 4.5.2 octet by octet: CRLF ends a line, nothing else does."""
+    message, line = b"", b""
+    for at in range(len(data)):
+        line += data[at : at + 1]
+        if not line.endswith(b"\r\n"):
+            continue
+        if line == b".\r\n":
+            rest = message.replace(b"\r\n", b"")
+            return message, data[at + 1 :], b"\r" in rest or b"\n" in rest
+        message += line[1:] if line.startswith(b".") else line
+        line = b""
+    return message, None, False
+
+
+def test_every_short_input_is_read_by_the_book() -> None:
+    for size in range(6):
+        for octets in itertools.product(b"\r\n.a", repeat=size):
+            data = bytes(octets) + b"\r\n.\r\nz"
+            assert read(data) == read(*(bytes([b]) for b in data)) == by_the_book(data), data
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5))
