@@ -1,4 +1,4 @@
-"""Sessions without sockets: a transport that collects, a directory of two users, and transcripts of several connections."""
+"""Sessions without sockets: a transport that collects, a directory of two users, transcripts of several connections."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gromoxd.directory.errors import AuthFailed
 from gromoxd.directory.model import User
 from gromoxd.exmdb.api import MailboxRef
 from store.memory import MemoryStore
+from tests.imap.grammar import check
 from workers.imap.errors import Closed
 from workers.imap.mailbox import Mailboxes
 from workers.imap.services import Services
@@ -165,6 +166,7 @@ class Client:
         """What has been sent to the client since the last time."""
         data = bytes(self.transport.sent)
         self.transport.sent.clear()
+        check(data)
         return data
 
     def raw(self, data: bytes) -> bytes:

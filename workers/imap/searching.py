@@ -238,5 +238,3 @@ def _terms(key: search.Key) -> list[Term]:
     if isinstance(key, search.Or):
         return _terms(key.left) + _terms(key.right)
     return _terms(key.key) if isinstance(key, search.Not) else []
-
-

@@ -15,9 +15,7 @@ class ImapSettings:
     imap_autologout_time: float = setting(
         1800.0, "A logged-in client that is silent for so long is logged out.", kind="span", low=1
     )
-    imap_conn_timeout: float = setting(
-        180.0, "Time in which a client must have logged in.", kind="span", low=1
-    )
+    imap_conn_timeout: float = setting(180.0, "Time in which a client must have logged in.", kind="span", low=1)
     imap_auth_times: int = setting(10, "Failed logins after which the connection is closed.", kind="int", low=1)
     imap_force_tls: bool = setting(False, "No login without TLS, not even from this machine.", kind="bool")
     imap_allow_plaintext: bool = setting(

@@ -65,4 +65,3 @@ def _message(
         digest = session.services.offload(digest_message, octets, received=received)
     new = calls.NewMessage(digest, b"", received, bits, keywords)
     return calls.Append(fid, new, session.services.token()), raw
-

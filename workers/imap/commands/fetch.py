@@ -77,9 +77,7 @@ def _mark_seen(session: Session, chosen: Selected, spans: Spans) -> bool:
     for index, a, b in spans:
         ref = chosen.view.refs[index]
         if ref.first_unseen >= 0:
-            rows.setdefault(index, []).extend(
-                compress(range(a, b), ref.system_flags()[a:b].translate(_UNSEEN))
-            )
+            rows.setdefault(index, []).extend(compress(range(a, b), ref.system_flags()[a:b].translate(_UNSEEN)))
     unseen = view.spans_of_rows(rows)
     if not unseen:
         return False

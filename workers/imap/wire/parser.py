@@ -216,4 +216,3 @@ class Cursor:
         if self.pos > start and len(numbers) > 100:
             raise self.fail("Part number too deep")
         return tuple(numbers)
-
