@@ -26,14 +26,14 @@ def probe(server: Server, users: list[str]) -> None:
     """One look at every service: raises one of LOST when something does not answer well."""
     for user in users:
         client = server.imap(user, timeout=5)
-        if client.select("INBOX")[0] != "OK" or client.noop()[0] != "OK":
-            raise OSError("select or noop failed")
-        client.shutdown()
+        with contextlib.closing(client.sock):
+            if client.select("INBOX")[0] != "OK" or client.noop()[0] != "OK":
+                raise OSError("select or noop failed")
     with contextlib.closing(server.lmtp(timeout=5)) as lmtp:
         if lmtp.noop()[0] != 250:
             raise OSError("LMTP does not answer")
-    pop3 = server.pop3(users[0], timeout=5)
-    pop3.quit()
+    with contextlib.closing(server.pop3(users[0], timeout=5)) as pop3:
+        pop3.quit()
 
 
 def seconds_until_back(server: Server, users: list[str]) -> float:
@@ -74,7 +74,7 @@ def test_fifty_kills(tmp_path: Path, users: list[str], capsys: pytest.CaptureFix
         try:
             for _ in range(KILLS):
                 victim = rng.choice(server.children())
-                title = " ".join(victim.cmdline())
+                title = " ".join(victim.cmdline()).strip()
                 server.kill(victim.pid)
                 times.append((seconds_until_back(server, probes), title))
                 time.sleep(rng.uniform(0.1, 0.6))

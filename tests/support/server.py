@@ -50,6 +50,30 @@ def trusting_tls() -> ssl.SSLContext:
     return context
 
 
+@contextlib.contextmanager
+def closed_on_failure(close: Callable[[], object]) -> Iterator[None]:
+    """Close a connection whose first steps fail."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            close()
+        raise
+
+
+class Pop3(poplib.POP3):
+    """poplib's client, which leaves its socket open when there is no greeting."""
+
+    def __init__(self, host: str, port: int, timeout: float) -> None:
+        try:
+            super().__init__(host, port, timeout)
+        except BaseException:
+            for opened in (getattr(self, "file", None), getattr(self, "sock", None)):
+                if opened is not None:
+                    opened.close()
+            raise
+
+
 class Server:
     """A master with its workers on `site`. `options` are directives given on the command line (they win over files)."""
 
@@ -229,21 +253,24 @@ class Server:
         else:
             client = imaplib.IMAP4(*self.address("imap"), timeout=timeout)
         if user:
-            client.login(user, self.password(user))
+            with closed_on_failure(client.shutdown):
+                client.login(user, self.password(user))
         return client
 
     def pop3(self, user: str = "alice@example.test", *, timeout: float = 20) -> poplib.POP3:
         """A poplib connection, logged in."""
-        client = poplib.POP3(*self.address("pop3"), timeout=timeout)
+        client = Pop3(*self.address("pop3"), timeout=timeout)
         if user:
-            client.user(user)
-            client.pass_(self.password(user))
+            with closed_on_failure(client.close):
+                client.user(user)
+                client.pass_(self.password(user))
         return client
 
     def lmtp(self, *, timeout: float = 20) -> smtplib.LMTP:
         """An LMTP connection, greeted."""
         client = smtplib.LMTP(*self.address("lmtp"), timeout=timeout)
-        client.ehlo_or_helo_if_needed()
+        with closed_on_failure(client.close):
+            client.ehlo_or_helo_if_needed()
         return client
 
     def deliver(self, message: bytes, *recipients: str, sender: str = "sender@example.net") -> None:
