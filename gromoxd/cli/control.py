@@ -43,11 +43,17 @@ def stop(site: Site, wait: float, now: bool) -> None:
     pid = master_pid(site)
     os.kill(pid, signal.SIGQUIT if now else signal.SIGTERM)
     end = time.monotonic() + wait
-    while wait:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
+    while wait and _lives(pid):
         if time.monotonic() > end:
             raise click.ClickException(f"process {pid} has not ended within {wait:g} seconds")
         time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process still runs; one that only waits to be reaped by its parent does not."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

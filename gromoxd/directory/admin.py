@@ -149,7 +149,7 @@ class Admin:
         maildir: str = "", privilege_bits: int = DEFAULT_PRIVILEGES, status: int = 0,
         display_type: int = DisplayType.USER, lang: str = "", timezone: str = "",
     ) -> int:  # fmt: skip
-        domain = _domain(connection, name.rpartition("@")[2])
+        domain = _room_in(connection, name.rpartition("@")[2])
         _free(connection, name)
         made = connection.execute(
             insert(users).values(
@@ -427,6 +427,17 @@ def _domain(connection: Connection, name: str) -> Domain:
     if domain is None:
         raise AdminError(f"there is no domain {name}")
     return domain
+
+
+def _room_in(connection: Connection, name: str) -> Domain:
+    """The domain, locked, with room for one user more (domains.max_user)."""
+    statement = select(domains.c.id, domains.c.max_user).where(domains.c.domainname == checked_domain(name))
+    row = connection.execute(statement.with_for_update()).first()
+    if row is not None and row[1]:
+        count = connection.execute(select(func.count()).select_from(users).where(users.c.domain_id == row[0])).scalar()
+        if count is not None and count >= row[1]:
+            raise AdminError(f"{name} has {count} users, which is its limit")
+    return _domain(connection, name)
 
 
 def _user(connection: Connection, name: str) -> tuple[User, str]:

@@ -28,7 +28,7 @@ _BUSY_MS = 10_000
 def make_engine(settings: DatabaseSettings, site: str, *, must_exist: bool = False) -> Engine:
     """An engine without a pool of its own (`Database` keeps the connections, see there).
 
-    `must_exist`: a missing SQLite file is an error; otherwise it is made, empty.
+    `must_exist`: a missing SQLite file is an error; otherwise it is made, empty, and transactions are for writing.
     """
     if settings.directory_backend == "mysql":
         return _mysql(settings)
@@ -38,10 +38,15 @@ def make_engine(settings: DatabaseSettings, site: str, *, must_exist: bool = Fal
         "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)
     )
     event.listen(engine, "connect", _prepare_sqlite)
+    # The module's own way leaves CREATE TABLE outside transactions. A writer takes its lock first: one that already
+    # reads is refused it at once when another has it, instead of waiting.
+    begin = "BEGIN" if must_exist else "BEGIN IMMEDIATE"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")

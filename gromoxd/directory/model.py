@@ -1,6 +1,6 @@
 """Directory records as the other parts see them, and the meaning of their flags. No SQL here.
 
-Flags and enumerations: the user database's description, section 2 (docs/directory.md).
+Flags and enumerations have the values that the user database of Gromox gives them (schema version 133).
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """The tables of the user database, schema version 133, for MariaDB/MySQL and SQLite.
 
-Names, columns and meanings are the ones of the original's database (docs/directory.md), so that existing tooling and
+Names, columns and meanings are the ones of Gromox' database, so that existing tooling and
 documented statements work. On SQLite, text compares without regard to ASCII case, as MariaDB's collations do.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import (
@@ -290,8 +291,8 @@ def _choose_journal(engine: Engine) -> None:
     """WAL, but only where the SQLite library is free of the WAL-reset bug (sqlite.org/wal.html, fixed in 3.51.3)."""
     branch, patch = sqlite3.sqlite_version_info[:2], sqlite3.sqlite_version_info[2]
     fixed = branch > (3, 51) or patch >= _WAL_RESET_FIXED.get(branch, 1 << 30)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode=" + ("WAL" if fixed else "DELETE"))
+    with closing(engine.raw_connection()) as connection:  # not within a transaction
+        connection.cursor().execute("PRAGMA journal_mode=" + ("WAL" if fixed else "DELETE"))
 
 
 def upgrade(engine: Engine) -> tuple[int, int]:

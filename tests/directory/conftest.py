@@ -1,18 +1,18 @@
-"""One suite on both databases: `site` is an empty directory database with everything to use it."""
+"""One suite on both databases: `site` is a directory without any rows and everything to use it."""
 
 from __future__ import annotations
 
 import itertools
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from gromoxd.context import Slot
 from gromoxd.directory import schema
@@ -59,9 +59,6 @@ class Site:
 
 @pytest.fixture(scope="session")
 def mariadb_socket() -> Iterator[Path]:
-    if not mariadb.installed():
-        warnings.warn("MariaDB is not installed: the directory is tested on SQLite only", stacklevel=1)
-        pytest.skip("MariaDB (mariadb-server) is not installed")
     folder = Path(tempfile.mkdtemp(prefix="gxdb"))
     try:
         with mariadb.server(folder) as socket:
@@ -71,12 +68,13 @@ def mariadb_socket() -> Iterator[Path]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.slow)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseSettings]:
-    """Settings of an existing database without tables."""
-    if request.param == "sqlite":
-        yield DatabaseSettings(directory_path=str(tmp_path / "directory.sqlite3"))
-        return
-    socket = request.getfixturevalue("mariadb_socket")
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@contextmanager
+def mysql_database(socket: Path) -> Iterator[DatabaseSettings]:
+    """A new database without tables."""
     name = f"email{next(_numbers)}"
     root = mariadb.root_engine(socket, "mysql")
     with root.begin() as connection:
@@ -87,10 +85,43 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @pytest.fixture
-def site(database: DatabaseSettings) -> Iterator[Site]:
-    config = Settings(database, DirectorySettings(), MasterSettings(host_id="node1.example.test"))
-    engine = make_engine(database, "/")
-    schema.create(engine)
+def database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseSettings]:
+    """Settings of a database without tables."""
+    if backend == "sqlite":
+        yield DatabaseSettings(directory_path=str(tmp_path / "directory.sqlite3"))
+    else:
+        with mysql_database(request.getfixturevalue("mariadb_socket")) as settings:
+            yield settings
+
+
+@pytest.fixture(scope="session")
+def mysql_tables(mariadb_socket: Path) -> Iterator[DatabaseSettings]:
+    """The database with tables that the MariaDB tests use one after the other (making them takes a while)."""
+    with mysql_database(mariadb_socket) as settings:
+        schema.create(make_engine(settings, "/"))
+        yield settings
+
+
+def empty(engine: Engine) -> None:
+    """Delete all rows but the schema version, and count from 1 again."""
+    with engine.begin() as connection:
+        for table in reversed(schema.metadata.sorted_tables):
+            connection.exec_driver_sql(f"DELETE FROM `{table.name}`")
+        for name in ("users", "domains", "servers", "mlists"):
+            connection.exec_driver_sql(f"ALTER TABLE {name} AUTO_INCREMENT=1")
+        connection.execute(insert(schema.options).values(key="schemaversion", value=str(schema.VERSION)))
+
+
+@pytest.fixture
+def site(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    if backend == "sqlite":
+        settings = DatabaseSettings(directory_path=str(tmp_path / "directory.sqlite3"))
+        engine = make_engine(settings, "/")
+        schema.create(engine)
+    else:
+        settings = request.getfixturevalue("mysql_tables")
+        engine = make_engine(settings, "/")
+    config = Settings(settings, DirectorySettings(), MasterSettings(host_id="node1.example.test"))
     shared = create(stores=1, slots=[Slot("imap", 0)], arena_bytes=1 << 20, directory_bytes=1 << 20)
     asked: list[Any] = []
 
@@ -102,7 +133,8 @@ def site(database: DatabaseSettings) -> Iterator[Site]:
     directory = Directory(config, shared, run_blocking=run_blocking, site="/", board=board)
     yield Site(config, engine, Admin(engine, "/data"), shared, directory, asked)
     directory.close()
-    engine.dispose()
+    if backend == "mysql":
+        empty(engine)
 
 
 @pytest.fixture

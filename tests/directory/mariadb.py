@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,24 +13,13 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/usr/local/bin"])
-
-
-def binary(*names: str) -> str | None:
-    """The first of these programs that is installed."""
-    return next((found for name in names if (found := shutil.which(name, path=_PATH))), None)
-
-
-def installed() -> bool:
-    return bool(binary("mariadbd", "mysqld") and binary("mariadb-install-db", "mysql_install_db"))
+from tests.conftest import require_binary
 
 
 @contextmanager
 def server(folder: Path) -> Iterator[Path]:
     """Run a server without network; yields its socket. `folder` must have a short path (socket names are limited)."""
-    install, daemon = binary("mariadb-install-db", "mysql_install_db"), binary("mariadbd", "mysqld")
-    assert install is not None
-    assert daemon is not None
+    install, daemon = require_binary("mariadb-install-db"), require_binary("mariadbd")
     data, socket = folder / "data", folder / "sock"
     user = [] if os.geteuid() else ["--user=root"]
     common = ["--no-defaults", f"--datadir={data}"]
@@ -42,7 +30,8 @@ def server(folder: Path) -> Iterator[Path]:
     log = folder / "log"
     options = ["--skip-networking", f"--socket={socket}", f"--pid-file={folder / 'pid'}", f"--log-error={log}",
                "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M",
-               "--innodb-flush-method=nosync", "--innodb-doublewrite=0", "--innodb-file-per-table=0"]  # fmt: skip
+               "--innodb-flush-method=nosync", "--innodb-doublewrite=0", "--innodb-file-per-table=0",
+               "--skip-sync-frm", "--skip-log-bin"]  # fmt: skip
     process = subprocess.Popen([daemon, *common, *user, *options], stderr=subprocess.DEVNULL)
     try:
         _wait_for(socket, process, log)

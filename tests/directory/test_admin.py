@@ -36,6 +36,13 @@ def test_suspended_domain_is_mirrored_into_its_users(people: Site) -> None:
     assert [row["status"] for row in people.admin.users()] == [0, 1, 0]
 
 
+def test_limit_of_users(people: Site) -> None:
+    people.admin.set_domain("example.test", max_user=3)
+    people.admin.add_user("carol@example.test")
+    with pytest.raises(AdminError, match="has 3 users, which is its limit"):
+        people.admin.add_user("dave@example.test")
+
+
 def test_user_in_full(people: Site) -> None:
     people.admin.add_alias("sales@example.test", "alice@example.test")
     people.admin.add_altname("al", "alice@example.test")

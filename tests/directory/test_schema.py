@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import inspect
 
@@ -45,6 +47,19 @@ def test_upgrade_adds_what_is_missing(people: Site) -> None:
     assert schema.upgrade(people.engine) == (133, 133)
 
 
+def test_creation_is_one_transaction(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite, where tables are made in the transaction: whoever is killed leaves none, not half of them."""
+    if database.directory_backend == "mysql":
+        pytest.skip("tables are outside transactions in MariaDB")
+    engine = make_engine(database, "/")
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "insert", lambda table: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            schema.create(engine)
+    assert inspect(engine).get_table_names() == []
+    schema.create(engine)
+
+
 def test_a_newer_database_is_left_alone(site: Site) -> None:
     site.sql("UPDATE options SET value='n140'")
     assert schema.upgrade(site.engine) == (140, 140)
@@ -85,6 +100,26 @@ def test_documented_move_of_users(people: Site) -> None:
     after = people.directory.user("alice@example.test")
     assert after is not None
     assert (after.homeserver, after.host) == (8, "node8.example.test")
+
+
+def test_two_administrators_wait_for_each_other(people: Site) -> None:
+    """Reading and then writing in one transaction must not fail because somebody else does the same."""
+    failures: list[BaseException] = []
+
+    def work(n: int) -> None:
+        try:
+            for i in range(10):
+                people.admin.add_user(f"u{n}-{i}@example.test")
+        except AdminError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(people.admin.users()) == 42
 
 
 def test_documented_mailbox_map_query(people: Site) -> None:
