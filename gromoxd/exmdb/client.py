@@ -111,8 +111,9 @@ class Client:
         self._next_watch += 1
         number = self._next_watch
         others = self._watches.setdefault(mailbox.maildir, {})
+        admitted = actor in {known for _, known, _ in others.values()}
         others[number] = (mailbox, actor, notify)
-        if len(others) == 1:
+        if not admitted:
             try:
                 self.call(mailbox, calls.Watch(True), actor=actor)
             except MapiError:
