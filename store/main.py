@@ -123,15 +123,15 @@ class StoreServer:
 
     def accept(self, listener: socket.socket, tcp: bool, tls: bool) -> None:
         """Accept clients of one listener until it is closed."""
-        sock = gsocket.socket(fileno=os.dup(listener.fileno()))
-        while not self._ctx.draining():
-            try:
-                client, address = sock.accept()
-            except OSError as error:
-                log.warning("accept failed", extra={"error": str(error)})
-                gevent.sleep(0.1)
-                continue
-            gevent.spawn(self._serve_tcp if tcp else self._serve_unix, client, address, tls)
+        with gsocket.socket(fileno=os.dup(listener.fileno())) as sock:
+            while not self._ctx.draining():
+                try:
+                    client, address = sock.accept()
+                except OSError as error:
+                    log.warning("accept failed", extra={"error": str(error)})
+                    gevent.sleep(0.1)
+                    continue
+                gevent.spawn(self._serve_tcp if tcp else self._serve_unix, client, address, tls)
 
     def _serve_unix(self, client: gsocket.socket, address: Any, tls: bool) -> None:
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

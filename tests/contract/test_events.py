@@ -101,3 +101,11 @@ def test_strangers_may_not_watch(box: Mailbox) -> None:
     with pytest.raises(MapiError) as refusal:
         box.world.store.watch(box.world.box, "mallory@example.test", lambda _: None)
     assert refusal.value.code == Ec.ecAccessDenied
+
+
+def test_strangers_may_not_watch_what_the_owner_watches(box: Mailbox, watcher: Watcher) -> None:
+    with pytest.raises(MapiError) as refusal:
+        box.world.store.watch(box.world.box, "mallory@example.test", lambda _: None)
+    assert refusal.value.code == Ec.ecAccessDenied
+    box.append(mail(2))
+    watcher.expect(INBOX)

@@ -14,8 +14,11 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
+from store.direct import DirectStore
 from store.memory import MemoryStore
+from store.settings import StoreSettings
 from tests.contract.mail import digest_of
+from tests.contract.served import ServedWorld
 
 OWNER = "alice@example.test"
 INBOX, SENT, DRAFTS, TRASH, JUNK, CALENDAR = 0x0D, 0x0A, 0x0E, 0x0B, 0x17, 0x0F
@@ -49,7 +52,28 @@ class MemoryWorld:
         pass
 
 
-WORLDS: dict[str, Callable[[Path], World]] = {"memory": MemoryWorld}
+class DirectWorld:
+    def __init__(self, folder: Path, settings: StoreSettings | None = None) -> None:
+        self.direct = DirectStore(str(folder), {str(folder / "alice"): OWNER}, settings)
+        self.store: Exmdb = self.direct
+        self.box = MailboxRef(str(folder / "alice"))
+
+    def die(self) -> None:
+        self.direct.reconnect()
+
+    def close(self) -> None:
+        self.direct.close()
+
+
+IN_FILES = StoreSettings(content_inline_limit=1 << 10, index_cache_pages=16, tombstone_count=100)
+"""Nearly every body in a file, hardly any page in memory."""
+
+WORLDS: dict[str, Callable[[Path], World]] = {
+    "memory": MemoryWorld,
+    "sqlite": DirectWorld,
+    "sqlite-files": lambda folder: DirectWorld(folder, IN_FILES),
+    "served": lambda folder: ServedWorld(folder, OWNER),
+}
 
 
 class Mailbox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -11,16 +12,22 @@ CODE = ("gromoxd", "workers", "store", "loadtest", "tools")
 SKIPPED = {".git", ".venv", "var", "build", "__pycache__", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
+def _git_files() -> list[str]:
+    """Empty where there is no git or no repository."""
+    git = shutil.which("git")
+    if git is None:
+        return []
+    command = [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    return [name for name in done.stdout.decode().split("\0") if name]
+
+
 @cache
 def files() -> tuple[Path, ...]:
     """All files that belong to the project: those git knows or would add, else all that are not by-products."""
-    git = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, check=False,
-    )  # fmt: skip
-    if git.returncode == 0 and git.stdout:
-        named = (ROOT / name for name in git.stdout.decode().split("\0") if name)
-        return tuple(sorted(path for path in named if path.is_file()))
+    names = _git_files()
+    if names:
+        return tuple(sorted(path for path in (ROOT / name for name in names) if path.is_file()))
     return tuple(sorted(p for p in ROOT.rglob("*") if p.is_file() and not SKIPPED & set(p.relative_to(ROOT).parts)))
 
 
