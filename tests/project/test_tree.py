@@ -108,3 +108,11 @@ def test_shell_scripts_parse(script: str) -> None:
     shell = "bash" if script.startswith(".ci") else "sh"
     assert (ROOT / script).stat().st_mode & 0o111
     assert subprocess.run([shell, "-n", ROOT / script], check=False).returncode == 0
+
+
+def test_the_service_reads_the_configuration_that_install_writes() -> None:
+    from gromoxd.__main__ import CONFIG_FOLDER
+
+    assert f"--config {CONFIG_FOLDER} " in (ROOT / "systemd" / "gromoxd.service").read_text()
+    assert f"{CONFIG_FOLDER}/*.cfg " in (ROOT / "systemd" / "tmpfiles.d" / "gromoxd.conf").read_text()
+    assert "$sysconfdir/" + CONFIG_FOLDER.rpartition("/")[2] in (ROOT / "tools" / "install").read_text()
