@@ -352,3 +352,39 @@ def test_last_words_survive_unread_input(start: Callable[..., Running]) -> None:
     gevent.sleep(0.1)
     assert client.recv(100) == b"421 too much\r\n"
     client.close()
+
+
+def test_aborted_tls_connection_gives_no_ciphertext(
+    start: Callable[..., Running], certificate: tuple[str, str]
+) -> None:
+    seen: list[bytes] = []
+
+    def handler(conn: Connection) -> None:
+        seen.append(conn.recv())
+        conn.send(b"ok")
+        gevent.sleep(0.05)  # the client's next words arrive meanwhile
+        conn.abort()
+        seen.append(conn.recv())
+
+    server = start(handler, tls=True, certificate=certificate[0], private_key=certificate[1])
+    client = tls_client(server.connect())
+    client.sendall(b"one")
+    assert client.recv(10) == b"ok"
+    client.sendall(b"two")
+    until(lambda: len(seen) == 2)
+    assert seen == [b"one", b""]
+    client.close()
+
+
+def test_stranger_is_dropped_in_the_middle_of_the_handshake(
+    start: Callable[..., Running], certificate: tuple[str, str]
+) -> None:
+    server = start(echo, tls=True, certificate=certificate[0], private_key=certificate[1], max_strangers=1)
+    first = server.connect()
+    until(lambda: len(server.server.connections) == 1)
+    second = tls_client(server.connect())
+    second.sendall(b"x")
+    assert second.recv(10) == b"x"
+    assert first.recv(10) == b""
+    assert server.board.get("internal_errors", 0) == 0
+    close(first, second)

@@ -7,6 +7,7 @@ Timeouts are looked after by the server's sweeper, so that a read costs no timer
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -16,6 +17,7 @@ from typing import Any, Final
 import gevent
 from gevent import get_hub
 from gevent.hub import Waiter
+from gevent.socket import socket as GeventSocket
 
 STREAK: Final = 16
 """Reads or writes that may follow each other without waiting before other greenlets get their turn."""
@@ -102,6 +104,8 @@ class Connection:
             if wakeable and self._woken:
                 self._woken = False
                 return None
+            if self.aborted:
+                return b""
             try:
                 data: bytes = self._sock.recv(size)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -228,10 +232,8 @@ class Connection:
     def abort(self) -> None:
         """End the connection from another greenlet: its reads give b'', its writes ConnClosed."""
         self.aborted = True
-        try:
-            self._sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # the peer was quicker
+        with contextlib.suppress(OSError):  # the peer may have been quicker
+            self._shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close; twice does no harm. What the peer has sent already is read off, lest a reset eat our last words."""
@@ -239,19 +241,25 @@ class Connection:
             return
         self.closed = True
         self._drop_watchers()
-        try:
-            self._say_goodbye()
-        except (OSError, ValueError):
-            self.aborted = True
+        with contextlib.suppress(OSError, ValueError):
+            if self.tls:
+                self._send_close_notify()
+            self._shutdown(socket.SHUT_WR)
+            for _ in range(4):
+                if not self._sock.recv(65536):
+                    break
         self._sock.close()
 
-    def _say_goodbye(self) -> None:
-        if self.tls:
-            self._sock._sslobj.shutdown()  # sends close_notify; raises as the peer's own is not there yet
-        self._sock.shutdown(socket.SHUT_WR)
-        for _ in range(4):
-            if not self._sock.recv(65536):
-                return
+    def _shutdown(self, how: int) -> None:
+        """Without SSLSocket's own, which goes over to plaintext: reads would give ciphertext."""
+        if isinstance(self._sock, GeventSocket):
+            GeventSocket.shutdown(self._sock, how)
+        else:
+            self._sock.shutdown(how)
+
+    def _send_close_notify(self) -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):  # the peer's own is not there yet
+            self._sock._sslobj.shutdown()
 
     def _drop_watchers(self) -> None:
         for watcher in (self._read_watcher, self._write_watcher):
