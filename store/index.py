@@ -2,7 +2,7 @@
 
 What somebody has asked for is kept: a `View` per folder, decoded pages in one LRU per process. A batch of writes is
 applied to what is kept; what is not kept is left alone, for a page in the arena that is behind carries an older change
-number than the folder's state and is asked for again. Everything remembers the mailbox's change number at which it was
+number than the folder's state and is asked for again. Everything remembers the folder's change number at which it was
 read (`as_of`): a page may be read after a batch was committed and before it is applied here, and then has it already.
 """
 
@@ -220,7 +220,7 @@ class Index:
 
     # ------------------------------------------------------------------------------------------ after a batch
 
-    def apply(self, effects: Effects, cn: int) -> None:
+    def apply(self, effects: Effects) -> None:
         """Bring views and pages up to date and publish: pages first, then the states that name them."""
         for fid in effects.deleted:
             self.forget(fid)
@@ -237,7 +237,7 @@ class Index:
             view = self._views.get(fid)
             if view is not None and fid not in effects.deleted:
                 view.update(figures, effects.pages.get(fid, {}))
-                view.as_of = max(view.as_of, cn)
+                view.as_of = max(view.as_of, figures.cn)
                 self._publish_state(view)
         if self._arena is not None:
             self.publish_pieces([p for p in effects.pieces if p.fid in self._views])

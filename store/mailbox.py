@@ -203,7 +203,7 @@ class Mailbox:
 
     def _get_mailbox_info(self, call: c.GetMailboxInfo, reader: Reader) -> c.MailboxInfo:
         defaults = (self._settings.quota_receive_default, self._settings.quota_storage_default)
-        return reader.info(self._owner, len(schema.STEPS), defaults)
+        return reader.info(self._owner, len(schema.STEPS), defaults, self._cn)
 
     def _keep_loaded(self) -> None:
         """Take over what threads read: only the loop touches the pages in memory."""
@@ -220,6 +220,7 @@ class Mailbox:
 
     def publish(self, batch: Batch) -> list[Any]:
         """Make a batch visible; in the loop, after `run_batch`. Answers each call's result or exception."""
+        self._keep_loaded()
         effects = batch.effects
         self._cn = batch.cn
         if batch.folder_list is not None:
@@ -229,7 +230,7 @@ class Mailbox:
         if batch.keyword_sets is not None:
             self._keyword_sets = batch.keyword_sets
             self._publish_keywords()
-        self._index.apply(effects, batch.cn)
+        self._index.apply(effects)
         for fid in sorted(effects.told):
             self._notify(fid)
         return batch.results

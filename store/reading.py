@@ -27,7 +27,7 @@ STORED = "c.kind, c.hash, c.size, c.body"
 
 
 class LoadedPage(NamedTuple):
-    """A page from the database; `as_of` is the mailbox's change number at that moment, `cn` the page's."""
+    """A page from the database; `as_of` is the folder's change number at that moment, `cn` the page's."""
 
     page: Page
     cn: int
@@ -82,7 +82,11 @@ class Reader:
         db = self.db
         db.execute("BEGIN")
         try:
-            entry = row(db, "SELECT p.cn, b.cn FROM pages p, mailbox b WHERE p.fid=? AND p.number=?", (fid, number))
+            entry = row(
+                db,
+                "SELECT p.cn, f.cn FROM pages p JOIN folders f USING (fid) WHERE p.fid=? AND p.number=?",
+                (fid, number),
+            )
             if entry is None:
                 return None
             first = number * PAGE_SPAN
@@ -104,8 +108,8 @@ class Reader:
         try:
             found = row(
                 db,
-                "SELECT f.uidvalidity, f.uidnext, f.messages, f.unseen, f.recent_uid, f.cn, f.size, b.cn"
-                " FROM folders f, mailbox b WHERE f.fid=?",
+                "SELECT f.uidvalidity, f.uidnext, f.messages, f.unseen, f.recent_uid, f.cn, f.size"
+                " FROM folders f WHERE f.fid=?",
                 (fid,),
             )
             if found is None:
@@ -113,7 +117,7 @@ class Reader:
             entries = rows(db, "SELECT number, count, cn FROM pages WHERE fid=? ORDER BY number", (fid,))
         finally:
             db.execute("COMMIT")
-        return LoadedFolder(Figures(*found[:7]), b"".join([_ENTRY.pack(*entry) for entry in entries]), found[7])
+        return LoadedFolder(Figures(*found), b"".join([_ENTRY.pack(*entry) for entry in entries]), found[5])
 
     def vanished(self, call: c.GetVanished) -> c.Vanished:
         """calls.GetVanished."""
@@ -200,12 +204,12 @@ class Reader:
         sql = "SELECT ifnull(sum(size), 0) FROM messages WHERE fid=? AND uid BETWEEN ? AND ?"
         return sum(row(self.db, sql, (fid, *pair))[0] for pair in ranges)
 
-    def info(self, owner: str, schema: int, defaults: tuple[int, int]) -> c.MailboxInfo:
+    def info(self, owner: str, schema: int, defaults: tuple[int, int], cn: int) -> c.MailboxInfo:
         """calls.GetMailboxInfo. `defaults`: quotas of mailboxes without their own."""
-        messages, size, receive, storage, cn = row(
+        messages, size, receive, storage = row(
             self.db,
             "SELECT (SELECT sum(messages) FROM folders), (SELECT sum(size) FROM folders), quota_receive,"
-            " quota_storage, cn FROM mailbox",
+            " quota_storage FROM mailbox",
         )
         receive = defaults[0] if receive is None else receive
         storage = defaults[1] if storage is None else storage

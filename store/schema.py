@@ -6,6 +6,10 @@ of a message share one `message_data` row (`did`, data id); `data_refs` counts t
 one, so that a copy writes narrow rows only. Columns that are searched come first in a row, before those that may
 overflow.
 
+The row of `mailbox` is written seldom, for each page of the database that a commit touches costs as much as the rest of
+a small write: `next_id` is reserved ahead, and the mailbox's change number is the highest that any row of `folders` or
+this row has.
+
 `PRAGMA user_version` is the number of steps applied.
 """
 

@@ -93,17 +93,21 @@ class State:
         """Claimed recent marks that are not in the database yet: fid -> first recent uid."""
         self.confirmed: list[bytes] = []
         """Request ids whose rows the next write removes."""
+        self.next_id = 0
         self.load()
 
     def load(self) -> None:
         """Read everything from the database."""
         sql = "SELECT next_id, cn, hierarchy_cn, last_uidvalidity, quota_receive, quota_storage FROM mailbox"
         counters: tuple[int, int, int, int, int | None, int | None] = row(self.db, sql)
-        self.next_id, self.cn, self.hierarchy_cn, self.last_uidvalidity = counters[:4]
+        self.reserved_id, self.cn, self.hierarchy_cn, self.last_uidvalidity = counters[:4]
+        if not self.next_id:
+            self.next_id = self.reserved_id
         self.quota_receive, self.quota_storage = counters[4:]
         self.folders = {
             r[0]: FolderRow(*r) for r in rows(self.db, f"SELECT {FOLDER_COLUMNS} FROM folders ORDER BY changed_cn, fid")
         }
+        self.cn = max(self.cn, *(max(f.cn, f.changed_cn) for f in self.folders.values()))
         for fid, uid in list(self.recent.items()):
             if fid in self.folders:
                 self.folders[fid].recent_uid = max(uid, self.folders[fid].recent_uid)
@@ -115,27 +119,29 @@ class State:
 
     def _load_deliveries(self) -> None:
         self.deliveries: dict[bytes, Delivery] = {}
-        self.by_print: dict[bytes, set[bytes]] = {}
+        self.by_print: dict[bytes, dict[bytes, None]] = {}
+        """Fingerprint -> the request ids that have it, oldest first."""
+        sql = "SELECT request_id, fingerprint, instance, time, result FROM requests WHERE fingerprint IS NOT NULL"
         gone = set(self.confirmed)
-        for request_id, fingerprint, instance, time, result in rows(
-            self.db,
-            "SELECT request_id, fingerprint, instance, time, result FROM requests WHERE fingerprint IS NOT NULL",
-        ):
-            if request_id not in gone:
-                stored = msgspec.msgpack.decode(result, type=c.Stored)
-                self.add_delivery(request_id, Delivery(fingerprint, instance, time, stored))
+        found = [
+            (request_id, Delivery(fingerprint, instance, time, msgspec.msgpack.decode(result, type=c.Stored)))
+            for request_id, fingerprint, instance, time, result in rows(self.db, sql)
+            if request_id not in gone
+        ]
+        for request_id, delivery in sorted(found, key=lambda pair: pair[1].stored.cn):
+            self.add_delivery(request_id, delivery)
 
     def add_delivery(self, request_id: bytes, delivery: Delivery) -> None:
         """Remember a delivery until it is confirmed."""
         self.deliveries[request_id] = delivery
-        self.by_print.setdefault(delivery.fingerprint, set()).add(request_id)
+        self.by_print.setdefault(delivery.fingerprint, {})[request_id] = None
 
     def drop_delivery(self, request_id: bytes) -> Delivery | None:
         """Forget a delivery."""
         delivery = self.deliveries.pop(request_id, None)
         if delivery is not None:
             same = self.by_print[delivery.fingerprint]
-            same.discard(request_id)
+            same.pop(request_id, None)
             if not same:
                 del self.by_print[delivery.fingerprint]
         return delivery

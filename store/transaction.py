@@ -23,6 +23,8 @@ from store.state import FolderRow, State
 log = logging.getLogger(__name__)
 FLUSH_FOLDER = "UPDATE folders SET uidnext=?, messages=?, unseen=?, size=?, cn=?, recent_uid=? WHERE fid=?"
 FLUSH_MAILBOX = "UPDATE mailbox SET next_id=?, cn=?, hierarchy_cn=?, last_uidvalidity=?"
+RESERVE = 1024
+"""Ids that are reserved at a time; a crash loses what is left of them."""
 TOUCH_PAGE = (
     "INSERT INTO pages (fid, number, count, cn) VALUES (?,?,?,?)"
     " ON CONFLICT (fid, number) DO UPDATE SET count = count + excluded.count, cn = excluded.cn RETURNING count"
@@ -63,7 +65,6 @@ class Transaction:
 
     def new_cns(self, count: int = 1) -> int:
         """Take change numbers; answers the first."""
-        self._counters = True
         first = self.state.cn + 1
         self.state.cn += count
         if self.state.cn > LAST_ID:
@@ -72,9 +73,11 @@ class Transaction:
 
     def new_ids(self, count: int = 1) -> int:
         """Take folder or message ids; answers the first."""
-        self._counters = True
         first = self.state.next_id
         self.state.next_id += count
+        if self.state.next_id > self.state.reserved_id:
+            self.state.reserved_id = self.state.next_id + RESERVE
+            self._counters = True
         if self.state.next_id > LAST_ID:
             raise MapiError(Ec.ecStorageFull, "ids are used up")
         return first
@@ -121,7 +124,7 @@ class Transaction:
             self.db.execute(FLUSH_FOLDER, figures)
             self.effects.figures[fid] = figures_of(row)
         if self._counters:
-            self.db.execute(FLUSH_MAILBOX, (state.next_id, state.cn, state.hierarchy_cn, state.last_uidvalidity))
+            self.db.execute(FLUSH_MAILBOX, (state.reserved_id, state.cn, state.hierarchy_cn, state.last_uidvalidity))
         self._dirty.clear()
         self._counters = False
 
@@ -209,11 +212,11 @@ class BatchRunner:
     def finish(self) -> None:
         """Before closing: write what waited for the next commit."""
         tx = self.tx
-        if tx.state.confirmed or tx.state.recent:
-            with tx.db:
-                self._before_commit()
-            tx.state.confirmed.clear()
-            tx.state.recent.clear()
+        with tx.db:
+            self._before_commit()
+            tx.db.execute("UPDATE mailbox SET next_id=? WHERE next_id<>?", (tx.state.next_id, tx.state.next_id))
+        tx.state.confirmed.clear()
+        tx.state.recent.clear()
 
     def _before_commit(self) -> None:
         """What rides along with a commit: confirmed requests and claimed recent marks, and upkeep."""

@@ -60,16 +60,16 @@ def check(db: apsw.Connection) -> None:
 def recount(db: apsw.Connection, fid: int) -> None:
     """Count a folder anew from its messages."""
     with db:
-        db.execute("DELETE FROM pages WHERE fid=?", (fid,))
-        db.execute(
-            "INSERT INTO pages SELECT fid, uid >> 8, count(*), (SELECT cn FROM mailbox) FROM messages"
-            " WHERE fid=? GROUP BY 2",
-            (fid,),
-        )
         db.execute(
             """UPDATE folders SET (messages, size, unseen, uidnext, cn) = (
                  SELECT count(*), ifnull(sum(size), 0), ifnull(sum(NOT flags & 1), 0),
-                   max(folders.uidnext, ifnull(max(uid), 0) + 1), (SELECT cn FROM mailbox)
+                   max(folders.uidnext, ifnull(max(uid), 0) + 1), folders.cn + 1
                  FROM messages WHERE fid = folders.fid) WHERE fid=?""",
+            (fid,),
+        )
+        db.execute("DELETE FROM pages WHERE fid=?", (fid,))
+        db.execute(
+            "INSERT INTO pages SELECT fid, uid >> 8, count(*), (SELECT cn FROM folders WHERE fid = m.fid)"
+            " FROM messages m WHERE fid=? GROUP BY 2",
             (fid,),
         )
