@@ -16,6 +16,9 @@ from workers.imap.wire.parser import Cursor
 if TYPE_CHECKING:
     from workers.imap.session import Session
 
+Head = tuple[str, list[bytes], int | None]
+"""Mailbox, flags and INTERNALDATE of an APPEND."""
+
 SKIPPED_AT_MOST = 4
 """A refused non-synchronizing literal is skipped up to this multiple of the largest message; beyond, we part."""
 
@@ -72,8 +75,8 @@ def is_message(parts: list[Part]) -> bool:
     return cursor.at_last_literal
 
 
-def read_head(cursor: Cursor) -> tuple[str, list[bytes], int | None]:
-    """`mailbox SP [flag-list SP] [date-time SP]` of APPEND: name, flags, INTERNALDATE."""
+def read_head(cursor: Cursor) -> Head:
+    """`mailbox SP [flag-list SP] [date-time SP]` of APPEND."""
     name = cursor.mailbox()
     cursor.sp()
     flags: list[bytes] = []

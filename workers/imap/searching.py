@@ -53,7 +53,7 @@ class Search:
         certain, possible = self._both(key)
         open_masks = {i: possible[i] & ~certain.get(i, 0) for i in possible if possible[i] & ~certain.get(i, 0)}
         if not open_masks:
-            return certain
+            return {index: mask for index, mask in certain.items() if mask}
         for term, found in zip(terms, ask(spans_of(self.view, open_masks), terms), strict=True):
             self.texts[term] = masks_of(self.view.by_uid(found))
         return self._evaluate(key, 0)

@@ -188,12 +188,14 @@ class Session:
         except Refused as refusal:
             return refusal.line
         except MapiError as error:
+            if self.torn:  # in the middle of a literal nothing else can be said
+                raise Closed from error
             return errors.response(error)
 
     def failed_internally(self) -> None:
         """A bug ended the command (the server has logged it)."""
         if self.torn:
-            self.bye(b"Internal error")
+            raise Closed
         self.reply(self.tag, errors.SERVERBUG)
 
     # ------------------------------------------------------------------------------------------ answers
@@ -280,6 +282,7 @@ class Session:
 
     def leave(self) -> None:
         """The connection has ended: give back what is shared."""
+        self.framer.abandon()
         self.selected = None
         user, box = self.user, self.mailbox
         self.mailbox = None

@@ -27,6 +27,9 @@ class FileSink:
         self._file.seek(0)
         return self._file
 
+    def abandon(self) -> None:
+        self._file.close()
+
 
 def sink(size: int, folder: str | None = None) -> Sink:
     """A sink for a literal of `size` octets."""

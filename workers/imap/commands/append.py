@@ -7,6 +7,7 @@ in their order, and their uids ascend in it.
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from gromoxd.convert.digest import digest_message
@@ -16,9 +17,10 @@ from workers.imap import errors
 from workers.imap.commands.access import folder, mailbox
 from workers.imap.commands.registry import command
 from workers.imap.flags import parse_flags
-from workers.imap.literals import read_head
+from workers.imap.literals import Head, read_head
 from workers.imap.state import LOGGED_IN
 from workers.imap.wire import dates
+from workers.imap.wire.framing import Part
 from workers.imap.wire.parser import Cursor
 
 if TYPE_CHECKING:
@@ -28,14 +30,28 @@ if TYPE_CHECKING:
 @command("APPEND", LOGGED_IN)
 def append(session: Session, cursor: Cursor) -> bytes | None:
     cursor.sp()
-    path, words, received = read_head(cursor)
+    head = read_head(cursor)
     raw = cursor.take_literal()
-    cursor.end()
+    try:
+        cursor.end()
+        work = _prepare(session, head, raw)
+    except BaseException:
+        _close(raw)
+        raise
+    if not session.appends and not session.framer.waiting:
+        return work()
+    session.later(session.tag, session.services.spawn(work, session.wake))
+    return None
+
+
+def _prepare(session: Session, head: Head, raw: Part) -> Callable[[], bytes]:
+    """Everything up to the call; what is returned makes it and gives the answer."""
+    path, words, received = head
     bits, keywords = parse_flags(words)
     target = folder(session, path, "TRYCREATE")
     moment = int(session.services.now()) if received is None else min(max(received, 0), dates.LATEST)
-    call, spool = _message(session, target.fid, raw, moment, bits, keywords)
     box = mailbox(session)
+    call, spool = _message(session, target.fid, raw, moment, bits, keywords)
 
     def work() -> bytes:
         try:
@@ -43,18 +59,19 @@ def append(session: Session, cursor: Cursor) -> bytes | None:
         except MapiError as error:
             return errors.response(error)
         finally:
-            if spool is not None:
-                spool.close()
+            _close(raw)
         return b"OK [APPENDUID %d %d] APPEND completed" % (stored.uidvalidity, stored.uid)
 
-    if not session.appends and not session.framer.waiting:
-        return work()
-    session.later(session.tag, session.services.spawn(work, session.wake))
-    return None
+    return work
+
+
+def _close(raw: Part) -> None:
+    if not isinstance(raw, bytes):
+        raw.close()
 
 
 def _message(
-    session: Session, fid: int, raw: bytes | BinaryIO, received: int, bits: int, keywords: list[str]
+    session: Session, fid: int, raw: Part, received: int, bits: int, keywords: list[str]
 ) -> tuple[calls.Append, BinaryIO | None]:
     """The call, and the file with the octets when they are many."""
     if isinstance(raw, bytes):

@@ -23,6 +23,7 @@ class Sink(Protocol):
 
     def write(self, data: bytes) -> object: ...
     def finish(self) -> Part: ...
+    def abandon(self) -> None: ...
 
 
 class Memory:
@@ -38,6 +39,9 @@ class Memory:
 
     def finish(self) -> bytes:
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+    def abandon(self) -> None:
+        self._chunks.clear()
 
 
 @dataclass(slots=True)
@@ -243,6 +247,12 @@ class Framer:
             raise RuntimeError("no literal was asked for")
         self._asked = None
         return asked
+
+    def abandon(self) -> None:
+        """The connection has ended: drop the literal that was being read."""
+        if self._sink is not None:
+            self._sink.abandon()
+            self._sink = None
 
     @property
     def fits(self) -> bool:

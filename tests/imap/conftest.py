@@ -1,0 +1,3 @@
+from tests.common.fixtures import certificate, start
+
+__all__ = ["certificate", "start"]
