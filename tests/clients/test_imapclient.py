@@ -46,7 +46,9 @@ def test_envelope_and_structure(server: Server, client: imapclient.IMAPClient) -
     client.create_folder("structures")
     client.append("structures", multipart())
     client.select_folder("structures")
-    (data,) = client.fetch(client.search(), ["ENVELOPE", "BODYSTRUCTURE", "RFC822.SIZE", "INTERNALDATE", "BODY[2]"]).values()
+    (data,) = client.fetch(
+        client.search(), ["ENVELOPE", "BODYSTRUCTURE", "RFC822.SIZE", "INTERNALDATE", "BODY[2]"]
+    ).values()
     envelope = data[b"ENVELOPE"]
     assert envelope.message_id == b"<multi@load.example>"
     assert envelope.from_[0].mailbox == b"joerg" and envelope.from_[0].host == b"example.net"

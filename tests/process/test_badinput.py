@@ -111,7 +111,8 @@ def test_random_garbage(server: Server, service: str) -> None:
             if rng.random() < 0.3:
                 sock.setblocking(False)
                 sock.recv(4096)
-    assert server.imap().noop()[0] == "OK"
+    with server.imap() as client:
+        assert client.noop()[0] == "OK"
 
 
 def logged_in_fuzz(server: Server, connect: Callable[[], Wire], verbs: list[bytes], tagged: bool) -> None:

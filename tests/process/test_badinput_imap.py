@@ -217,7 +217,11 @@ def test_imap_starttls_discards_what_came_with_it(server: Server) -> None:
     """Plaintext behind STARTTLS is not executed after the handshake (CVE-2021-33515)."""
     with imap(server) as wire:
         wire.send(b"a1 STARTTLS\r\na2 CAPABILITY\r\na3 LOGOUT\r\n")
-        assert wire.line().startswith(b"a1 OK")
+        answer = wire.line()
+        if answer.startswith(b"* BYE"):
+            assert b"a2" not in wire.rest()
+            return
+        assert answer.startswith(b"a1 OK")
         with suppress(OSError):
             wire.starttls()
             wire.send(b"a4 NOOP\r\n")

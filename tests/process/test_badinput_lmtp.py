@@ -95,7 +95,7 @@ def test_lmtp_silent_connections_block_nobody(server: Server) -> None:
         wire.close()
     with server.imap() as client:
         client.select("INBOX")
-        assert client.search(None, "SUBJECT", "never ends") == ("OK", [b""])
+        assert client.search(None, "SUBJECT", '"never ends"') == ("OK", [b""])
 
 
 def test_lmtp_body_over_the_limit(server: Server) -> None:

@@ -228,10 +228,12 @@ class Server:
 
     def metric(self, name: str) -> float:
         """A counter, summed over all workers; AssertionError when /metrics does not have it."""
-        pattern = re.compile(rf"^\w*{name}(?:_total)?(?:{{[^}}]*}})? ([0-9.e+-]+)$", re.M)
-        values = [float(found[1]) for found in pattern.finditer(self.metrics())]
-        assert values, f"/metrics has no {name}"
-        return sum(values)
+        text = self.metrics()
+        for full in (name, f"{name}_total"):
+            found = re.findall(rf"^gromoxd_{full}(?:{{[^}}]*}})? ([0-9.e+-]+)$", text, re.M)
+            if found:
+                return sum(map(float, found))
+        raise AssertionError(f"/metrics has no {name}")
 
     # ------------------------------------------------------------------------------------------ clients
 

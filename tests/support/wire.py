@@ -6,7 +6,7 @@ import re
 import socket
 from types import TracebackType
 
-from tests.support.server import trusting_tls
+from tests.support.server import closed_on_failure, trusting_tls
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
 
@@ -28,7 +28,10 @@ class Wire:
             self.sock = trusting_tls().wrap_socket(self.sock)
         self._buffer = b""
         self._tag = 0
-        self.greeting = self.line() if greet else b""
+        self.greeting = b""
+        if greet:
+            with closed_on_failure(self.close):
+                self.greeting = self.line()
 
     def __enter__(self) -> Wire:
         return self
