@@ -3,6 +3,7 @@ SITE ?= var
 PREFIX ?= /usr/local
 DESTDIR ?=
 SYSCONFDIR ?= /etc
+BENCH ?= ../shared/bench/imap
 BIN = .venv/bin
 
 .PHONY: help run test check static fast loadtest bench samples install clean
@@ -12,7 +13,7 @@ help:
 	@echo 'make test             all tests, real services included'
 	@echo 'make check            lint, types, layers and the fast tests, in under two minutes'
 	@echo 'make loadtest         Locust against a server of its own: loadtest/report.html'
-	@echo 'make bench            the speed of this machine, row by row'
+	@echo 'make bench            what operations cost here, and the ratios to Dovecot where it is installed'
 	@echo 'make samples          write conf/*.cfg anew from the declared settings'
 	@echo 'make install [DESTDIR= PREFIX=/usr/local]   the service: private environment, units, sample configuration'
 	@echo 'make clean            remove what was built; sites stay'
@@ -44,7 +45,14 @@ loadtest:
 
 bench:
 	@tools/setup run
-	$(BIN)/python -m loadtest.bench
+	$(BIN)/python -m loadtest.bench.digest
+	$(BIN)/python -m loadtest.bench.store_engine
+	@if [ -e "$(BENCH)/bench.py" ] && command -v doveconf >/dev/null; then \
+		$(BIN)/python loadtest/bench/against_dovecot.py --bench "$(BENCH)" -- --runs 3; \
+	else \
+		echo 'NOT COMPARED: needs BENCH=folder of bench.py (../shared/bench/imap) and the packages dovecot-imapd,'; \
+		echo 'dovecot-pop3d and dovecot-lmtpd'; \
+	fi
 
 samples:
 	@tools/setup run

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from gromoxd.config import sample_file
 from gromoxd.master.pools import SETTINGS_MODULES, load
 from gromoxd.settings import COMPONENTS

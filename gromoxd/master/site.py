@@ -284,8 +284,8 @@ def _commands(about: dict[str, Any], reader: tuple[str, str], sender: str) -> li
         f'"{sender}", ["{user}"], b"Subject: Hello\\r\\n\\r\\nHello by LMTP.\\r\\n")\''
     )
     if shutil.which("curl"):
-        by_imap = f"curl --user '{user}:{password}' 'imap://{imap['host']}:{imap['port']}/INBOX;MAILINDEX=1'"
-        by_pop3 = f"curl --user '{user}:{password}' pop3://{pop3['host']}:{pop3['port']}/1"
+        by_imap = f"curl -s --user '{user}:{password}' 'imap://{imap['host']}:{imap['port']}/INBOX;MAILINDEX=1'"
+        by_pop3 = f"curl -s --user '{user}:{password}' pop3://{pop3['host']}:{pop3['port']}/1"
     else:
         by_imap = (
             f'python3 -c \'import imaplib; m = imaplib.IMAP4("{imap["host"]}", {imap["port"]}); '
