@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import apsw
+
 from gromoxd.context import Arena
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
@@ -29,7 +31,7 @@ from store.ranges import span
 from store.reading import LoadedPage, Reader
 from store.search import search_text
 from store.settings import StoreSettings
-from store.transaction import BatchRunner, Handler, Transaction
+from store.transaction import BatchRunner, Handler, Transaction, as_mapi_error
 
 __all__ = ["Batch", "Mailbox", "Write"]
 log = logging.getLogger(__name__)
@@ -79,6 +81,10 @@ class Mailbox:
         self._lock, crashed = _take_lock(os.path.join(maildir, "lock"), node)
         try:
             self._open(is_alive, now, crashed)
+        except apsw.Error as error:
+            os.close(self._lock)
+            log.exception("mailbox did not open")
+            raise as_mapi_error(error) from error
         except BaseException:
             os.close(self._lock)
             raise

@@ -105,7 +105,7 @@ class State:
             self.next_id = self.reserved_id
         self.quota_receive, self.quota_storage = counters[4:]
         self.folders = {
-            r[0]: FolderRow(*r) for r in rows(self.db, f"SELECT {FOLDER_COLUMNS} FROM folders ORDER BY changed_cn, fid")
+            r[0]: FolderRow(*r) for r in rows(self.db, f"SELECT {FOLDER_COLUMNS} FROM folders ORDER BY fid")
         }
         self.cn = max(self.cn, *(max(f.cn, f.changed_cn) for f in self.folders.values()))
         for fid, uid in list(self.recent.items()):
@@ -187,7 +187,7 @@ class State:
     def folder_list(self) -> c.FolderList:
         """The hierarchy as clients see it."""
         return c.FolderList(
-            self.hierarchy_cn, [self.show(row) for row in self.folders.values()], list(self.subscriptions)
+            self.hierarchy_cn, [self.show(row) for row in self.folders.values()], sorted(self.subscriptions)
         )
 
     @property

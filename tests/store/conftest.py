@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
@@ -60,6 +62,7 @@ class Harness:
         self.told: list[int] = []
         self.alive = {ALIVE}
         self._ids = itertools.count(1)
+        self._prefix = os.urandom(8)
         self.open()
 
     def open(self) -> None:
@@ -102,7 +105,7 @@ class Harness:
         return caught.value.code
 
     def request_id(self) -> bytes:
-        return b"request%09d" % next(self._ids)
+        return self._prefix + b"%08d" % next(self._ids)
 
     def append(self, raw: bytes, fid: int = INBOX, **more: Any) -> c.Stored:
         stored: c.Stored = self.call(c.Append(fid, new(raw, **more), self.request_id()))
@@ -146,6 +149,15 @@ class Harness:
     def sql(self, sql: str, *args: Any) -> list[Any]:
         """A query on the writer's connection."""
         return self.db.execute(sql, args).fetchall()
+
+    def sql_closed(self, sql: str) -> tuple[Any, ...]:
+        """The first row of a query on the file of a mailbox that is closed."""
+        db = apsw.Connection(str(self.folder / "mailbox.sqlite3"))
+        try:
+            row: tuple[Any, ...] = db.execute(sql).fetchone()
+            return row
+        finally:
+            db.close()
 
     @property
     def db(self) -> Any:
