@@ -12,8 +12,10 @@ from typing import Any
 import gevent
 
 from gromoxd.context import WorkerContext
+from gromoxd.master.settings import ImapPool
+from workers.common.configure import server_settings
 from workers.common.connection import Connection, ConnTimeout
-from workers.common.server import ServerSettings, networks, serve
+from workers.common.server import ServerSettings, serve
 from workers.common.services import Services as Common
 from workers.imap import spool
 from workers.imap.errors import Closed
@@ -95,21 +97,16 @@ def make_services(ctx: WorkerContext, common: Common) -> Services:
 def main(ctx: WorkerContext) -> None:
     """The worker's life."""
     services = make_services(ctx, Common(ctx))
-    serve(ctx, lambda: server_settings(ctx.config.get(ImapSettings)), functools.partial(handle, services))
+    serve(ctx, lambda: connection_settings(ctx), functools.partial(handle, services))
 
 
-def server_settings(s: ImapSettings) -> ServerSettings:
+def connection_settings(ctx: WorkerContext) -> ServerSettings:
     """The settings of the connection server."""
-    return ServerSettings(
-        max_connections=s.imap_max_connections,
-        per_address=s.imap_max_address_connections,
-        certificate=s.imap_certificate_path,
-        private_key=s.imap_private_key_path,
-        passphrase=s.imap_private_key_passphrase,
-        proxy=s.imap_accept_haproxy,
-        proxy_trusted=networks(s.imap_haproxy_trusted),
+    s = ctx.config.get(ImapSettings)
+    return server_settings(
+        ctx.config, ImapPool, "imap", max_connections=s.imap_max_connections, proxy=s.imap_accept_haproxy,
         refusal=b"* BYE Too many connections\r\n",
-    )
+    )  # fmt: skip
 
 
 def handle(services: Services, conn: Connection) -> None:
@@ -121,7 +118,7 @@ def handle(services: Services, conn: Connection) -> None:
         return
     finally:
         session.leave()
-        conn.counts = session.counts
+        conn.counts = {"commands": session.commands, **(session.counts or {})}
 
 
 def _converse(services: Services, session: Session, conn: Connection) -> None:
@@ -161,8 +158,12 @@ def _woken(services: Services, session: Session, conn: Connection) -> None:
 
 def _work(services: Services, session: Session, conn: Connection) -> None:
     """Carry out what has been received."""
-    while _guarded(services, session, session.step):
-        pass
+    while True:
+        started, commands = time.monotonic(), session.commands
+        if not _guarded(services, session, session.step):
+            break
+        if session.commands != commands:
+            services.board.observe_ms("command_ms", (time.monotonic() - started) * 1000)
     if session.starting_tls:
         if session.framer.waiting:
             raise Closed

@@ -27,17 +27,8 @@ class ImapSettings:
         100, "Connections of one user from one address to one worker process (0: no limit).", kind="int", low=0
     )
     imap_max_connections: int = setting(4000, "Connections to one worker process.", kind="int", low=1)
-    imap_max_address_connections: int = setting(
-        500, "Connections from one address to one worker process (0: no limit).", kind="int", low=0
-    )
-    imap_certificate_path: str = setting("", "Certificate chain (PEM) for STARTTLS and IMAPS.", kind="str")
-    imap_private_key_path: str = setting("", "Private key (PEM) of the certificate.", kind="str")
-    imap_private_key_passphrase: str = setting("", "Pass phrase of the key.", kind="str", secret=True)
     imap_accept_haproxy: bool = setting(
         False, "Connections from trusted addresses begin with a PROXY header.", kind="bool", aliases=("proxy_protocol",)
-    )
-    imap_haproxy_trusted: list[str] = setting(
-        ["127.0.0.0/8", "::1/128"], "Networks from which a PROXY header is taken.", kind="list"
     )
     imap_content_cache: int = setting(
         16 << 20, "Memory of one worker process for contents that were read last.", kind="size", low=1 << 20
