@@ -175,7 +175,9 @@ class Worker:
             log.exception("hook failed", extra={"hook": kind})
 
     def hub_error(self, context: object, kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        """An exception that nobody caught in a greenlet."""
+        """An exception that nobody caught in a greenlet. In a thread of a pool it is the waiting greenlet's matter."""
+        if isinstance(context, tuple) and context and type(context[0]).__module__ == "gevent.threadpool":
+            return
         self.board.add("internal_errors")
         log.error("greenlet failed", exc_info=(kind, error, trace), extra={"greenlet": repr(context)[:200]})
 

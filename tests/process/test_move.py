@@ -132,8 +132,12 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         for node in made.nodes:
             node.stop(check=False)
         raise
-    for node in reversed(made.nodes):
-        node.stop()
+    try:
+        made.nodes[1].stop()
+    except BaseException:
+        made.nodes[0].stop(check=False)
+        raise
+    made.nodes[0].stop()
 
 
 def selected(server: Server, user: str) -> Wire:
