@@ -18,6 +18,8 @@ from gromoxd.master.pools import Pool
 SHORT_LIFE = 5.0
 """A process that lived less than this many seconds counts as a failure in a row."""
 FIRST_PAUSE = 0.05
+SERVED_PAUSE = 0.5
+"""Longest pause after a process that had come as far as serving: its clients wait for the next one."""
 DUMP_LIMIT = 1 << 20
 DUMP_SECONDS = 0.3
 
@@ -83,6 +85,8 @@ class Child:
     def ended(self, most: float) -> None:
         """The process is gone: plan its successor."""
         now = time.monotonic()
+        if self.booted:
+            most = min(most, SERVED_PAUSE)
         self.failures = self.failures + 1 if now - self.started < SHORT_LIFE else 1
         self.start_at = now + pause_after(self.failures, most)
         self.pid = 0

@@ -35,6 +35,21 @@ def test_a_long_life_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
     assert starts == [0, 0.05, 0.1, 0, 0.05] and child.pid == 0 and child.starts == 5
 
 
+def test_one_that_has_served_is_back_soon() -> None:
+    """Killed again and again, as in tests/chaos: the pause stays short once a process had reached its main loop."""
+    child = Child(Slot("imap", 0), POOLS[1])
+    pauses = []
+    for boots in (True,) * 12 + (False,):
+        beat = child.renew(None)
+        child.running(os.getpid())
+        if boots:
+            beat.notify()
+        child.ended(30)
+        pauses.append(child.start_at - time.monotonic())
+    assert max(pauses[:12]) <= 0.5 and pauses[12] > 20
+    child.close()
+
+
 def test_the_heartbeat_is_gunicorns_file() -> None:
     child = Child(Slot("imap", 0), POOLS[1])
     beat = child.renew(None)
