@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gromoxd.errors import Ec, MapiError
 from tests.imap.harness import World, message, split_lines
 
 
@@ -207,3 +208,43 @@ def test_many_keywords_are_told_and_searched() -> None:
     assert client.ok("STORE 2 -FLAGS ($JUNK nonjunk $forwarded $MailFlagBit0)") == [
         b"* 2 FETCH (FLAGS (\\Recent $label1))"
     ]
+
+
+def test_programs_of_sensible_depth_work() -> None:
+    client = World().login()
+    client.append(message(1))
+    client.ok("SELECT INBOX")
+    assert client.ok("SEARCH " + "NOT " * 240 + "ALL") == [b"* SEARCH 1"]
+    assert client.ok("SEARCH " + "(" * 120 + "ALL" + ")" * 120) == [b"* SEARCH 1"]
+    assert client.ok("SEARCH " + "OR SUBJECT x " * 200 + "ALL") == [b"* SEARCH 1"]
+
+
+def test_a_full_disk_keeps_nobody_from_reading() -> None:
+    world = World()
+    client = world.login()
+    client.append(message(1))
+    real = world.store.call
+
+    def call(mailbox: Any, wanted: Any, **more: Any) -> Any:
+        if wanted.writes:
+            raise MapiError(Ec.ecStorageFull, "no space")
+        return real(mailbox, wanted, **more)
+
+    world.store.call = call
+    assert b"* 0 RECENT" in client.ok("SELECT INBOX")
+    assert client.ok("FETCH 1 BODY.PEEK[TEXT]") == [b"* 1 FETCH (BODY[TEXT] {7}\r\nHello\r\n)"]
+    assert client.command("APPEND INBOX", message(2))[-1].startswith(b"NO [OVERQUOTA]")
+    assert client.command("STORE 1 +FLAGS (x)")[-1].startswith(b"NO [OVERQUOTA]")
+
+
+def test_idle_when_the_watch_cannot_be_set_up() -> None:
+    world = World()
+    client = world.login()
+    client.ok("SELECT INBOX")
+
+    def watch(*args: Any) -> Any:
+        raise MapiError(Ec.ecNetwork, "away")
+
+    world.store.watch = watch
+    assert client.command("IDLE")[-1].startswith(b"NO [UNAVAILABLE]")
+    assert client.command("NOOP") == [b"OK NOOP completed"]

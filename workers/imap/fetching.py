@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -126,6 +126,7 @@ class Fetcher:
             loaded.headers[wanted] = self._header_texts(wanted, ref, a, b)
         if self._of_content:
             loaded.contents = read.contents(ref, a, b)
+            self.session.services.board.add("messages_read", b - a)
             if self._with_paths:
                 loaded.parts.update(read.parts(uids))
         return loaded
@@ -153,7 +154,7 @@ class Fetcher:
         """The chunk's answers without the messages that are gone."""
         index, a, b = span
         uids = self.seen.refs[index].page.uids
-        known: list[Container[int]] = [*loaded.headers.values()]
+        known: list[Mapping[int, object]] = [*loaded.headers.values()]
         if self._structures:
             known.append(loaded.structures)
         if self._bodies:
@@ -162,12 +163,12 @@ class Fetcher:
             known.append(loaded.contents)
             if self._with_paths:
                 known.append(loaded.parts)
-        gone = [row for row in range(a, b) if any(uids[row] not in where for where in known)]
-        if not gone:
+        wanted = set(uids[a:b])
+        if all(wanted <= where.keys() for where in known):
             return self._write(span, loaded)
         self.lost = True
-        left = spans_of_rows({index: [row for row in range(a, b) if row not in set(gone)]})
-        for part in left:
+        there = [row for row in range(a, b) if all(uids[row] in where for where in known)]
+        for part in spans_of_rows({index: there} if there else {}):
             self._write(part, loaded)
 
     def _write(self, span: Span, loaded: Loaded) -> None:

@@ -72,6 +72,7 @@ class Mailbox:
         self._indexes: OrderedDict[int, FolderIndex] = OrderedDict()
         self._idlers: set[Idler] = set()
         self._unwatch: Callable[[], None] | None = None
+        self._watching = False
         self.sessions = 0
         self.words = FlagWords(self.flag_names, [])
         self.recent_words = FlagWords(self.flag_names, [b"\\Recent"])
@@ -183,8 +184,19 @@ class Mailbox:
     def watch(self, idler: Idler) -> None:
         """Wake `idler` from now on when its folder changes. One watch serves all sessions."""
         self._idlers.add(idler)
-        if self._unwatch is None:
+        if self._unwatch is not None or self._watching:
+            return
+        self._watching = True
+        try:
             self._unwatch = self.exmdb.watch(self.ref, self.actor, self._notify)
+        except MapiError:
+            self._idlers.discard(idler)
+            raise
+        finally:
+            self._watching = False
+        for other in self._idlers:  # those that came while the watch was being set up may have missed something
+            if other is not idler:
+                other.wake()
 
     def rest(self, idler: Idler) -> None:
         """Wake `idler` no longer; the watch itself stays for its next IDLE."""

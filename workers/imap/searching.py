@@ -70,8 +70,7 @@ class Search:
             mask = self._key(key, index, ref, full(ref))[which]
             if mask:
                 out[index] = mask
-            if not index & 15:
-                self.breathe()
+            self.breathe()
         return out
 
     def _both(self, key: search.Key) -> tuple[Masks, Masks]:
@@ -79,8 +78,7 @@ class Search:
         possible: Masks = {}
         for index, ref in enumerate(self.view.refs):
             certain[index], possible[index] = self._key(key, index, ref, full(ref))
-            if not index & 15:
-                self.breathe()
+            self.breathe()
         return certain, possible
 
     # ------------------------------------------------------------------------------------------ keys

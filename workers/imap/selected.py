@@ -47,13 +47,9 @@ class Selected:
         state = self.view.state
         if self.read_only or self.index.claiming or state.recent_uid > self.view.last_uid:
             return False
-        self.index.claiming = True
-        try:
-            first = self.mailbox.exmdb.call(
-                self.mailbox.ref, calls.ClaimRecent(self.folder.fid), actor=self.mailbox.actor
-            )
-        finally:
-            self.index.claiming = False
+        first = self._claim_first()
+        if first < 0:
+            return False
         last = max(self.index.state().recent_uid - 1, self.view.last_uid)
         if first > last:
             return False
@@ -62,6 +58,18 @@ class Selected:
         else:
             self.recent.append((first, last))
         return True
+
+    def _claim_first(self) -> int:
+        """Ask the owner; -1 when it cannot be done now (a full disk must not keep anybody from reading)."""
+        self.index.claiming = True
+        try:
+            return self.mailbox.exmdb.call(
+                self.mailbox.ref, calls.ClaimRecent(self.folder.fid), actor=self.mailbox.actor
+            )
+        except MapiError:
+            return -1
+        finally:
+            self.index.claiming = False
 
     def recent_count(self) -> int:
         """How many messages of the view are \\Recent."""
@@ -133,7 +141,8 @@ class Selected:
 
     def _tell(self, write: Write, old: View, new: View, quiet: Spans | tuple[()], modseq: bool) -> None:
         self.view = new
-        spans = view.without(view.changed(old, new, modseq), list(quiet))
+        skip = frozenset(index for index, a, b in quiet if b - a == len(old.refs[index]))
+        spans = view.without(view.changed(old, new, modseq, skip), [s for s in quiet if s[0] not in skip])
         if spans:
             self.flag_lines(write, spans, uid=False, modseq=modseq)
 

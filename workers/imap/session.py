@@ -35,7 +35,7 @@ class Session:
     """The state of one connection."""
 
     __slots__ = (
-        "appends", "bad", "condstore", "counts", "dialogue", "failures", "framer", "greeted", "idle_tag", "mailbox",
+        "appends", "bad", "commands", "condstore", "counts", "dialogue", "failures", "framer", "idle_tag", "mailbox",
         "out", "out_size", "selected", "services", "starting_tls", "state", "tag", "torn", "transport", "user",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ class Session:
         self.appends: deque[tuple[bytes, Promise]] | None = None
         self.starting_tls = False
         self.torn = False
-        self.failures = self.bad = 0
+        self.failures = self.bad = self.commands = 0
         self.tag = b"*"
         self.counts: dict[str, object] | None = None
 
@@ -74,6 +74,8 @@ class Session:
             data = self.out[0] if len(self.out) == 1 else b"".join(self.out)
             self.out, self.out_size = [], 0
             self.transport.send(data)
+            if len(data) > FLUSH:
+                self.services.breathe()
 
     def greet(self) -> None:
         """The first line (RFC 3501 7.1)."""
@@ -167,6 +169,7 @@ class Session:
         if self.appends and spec.name != "APPEND":
             self.finish_appends()
         self.services.board.add("commands")
+        self.commands += 1
         if not self.state & spec.states:
             return self._complain(tag, WHY_NOT[self.state])
         reply = self._carry_out(spec, cursor)

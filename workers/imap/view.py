@@ -173,6 +173,9 @@ def spans_of_rows(rows: dict[int, list[int]]) -> Spans:
     """Page index -> ascending rows, as spans."""
     spans: Spans = []
     for index, chosen in rows.items():
+        if chosen and chosen[-1] - chosen[0] == len(chosen) - 1:
+            spans.append((index, chosen[0], chosen[-1] + 1))
+            continue
         first = last = -2
         for row in chosen:
             if row != last + 1:
@@ -255,15 +258,15 @@ def changed_rows(old: IndexPage, new: IndexPage, with_modseq: bool) -> list[int]
     return list(compress(range(n), map(ne, a, b)))
 
 
-def changed(old: View, new: View, with_modseq: bool) -> Spans:
+def changed(old: View, new: View, with_modseq: bool, skip: frozenset[int] = frozenset()) -> Spans:
     """Messages of `old` whose flags (or mod-sequence) are others in `new`, as spans of `new`.
 
-    New messages and those that `new` does not have are not among them.
+    New messages and those that `new` does not have are not among them, nor those of the pages (of `old`) in `skip`.
     """
     spans: Spans = []
     where = {ref.number: index for index, ref in enumerate(new.refs)}
-    for _, ref, other in _changed_pages(old, new):
-        if other is None:
+    for at, ref, other in _changed_pages(old, new):
+        if other is None or at in skip:
             continue
         index = where[other.number]
         if ref.page.uids == other.page.uids[: len(ref)]:

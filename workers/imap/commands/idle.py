@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gromoxd.errors import MapiError
 from workers.imap.commands.access import mailbox
 from workers.imap.commands.registry import Sync, command
 from workers.imap.state import LOGGED_IN
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 @command("IDLE", LOGGED_IN, Sync.NONE)
 def idle(session: Session, cursor: Cursor) -> None:
     cursor.end()
-    mailbox(session).watch(session)
     session.idle_tag = session.tag
+    try:
+        mailbox(session).watch(session)
+    except MapiError:
+        session.idle_tag = b""
+        raise
     session.dialogue = lambda line: _done(session, line)
     session.write(b"+ idling\r\n")
     session.sync(True, prompt=True)

@@ -34,12 +34,11 @@ class Change:
         self._named = frozenset(word.lower().encode() for word in keywords)
         self._known: dict[int, int] = {}
 
-    def __call__(self, word: int) -> int:
-        """The flags word that a message with `word` has after it; -1 when that is not known here."""
-        found = self._known.get(word)
-        if found is None:
-            found = self._known[word] = self._apply(word)
-        return found
+    def __call__(self, words: array[int]) -> list[int]:
+        """The flags words that messages with `words` have after it; -1 where that is not known here."""
+        for word in set(words).difference(self._known):
+            self._known[word] = self._apply(word)
+        return list(map(self._known.__getitem__, words))
 
     def _apply(self, word: int) -> int:
         had = self._box.keyword_set(word >> pages.KEYWORD_SHIFT)
@@ -142,7 +141,7 @@ def _foreign(old: View, new: View, spans: Spans, change: Change) -> Spans:
     rows: dict[int, list[int]] = {}
     for index, a, b in spans:
         before, after = old.refs[index].page.flags[a:b], new.refs[index].page.flags[a:b]
-        expected = [change(word) for word in before]
+        expected = change(before)
         if -1 not in expected and array("I", expected) == after:
             continue
         rows.setdefault(index, []).extend(

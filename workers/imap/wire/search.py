@@ -11,7 +11,7 @@ from workers.imap.wire import dates
 from workers.imap.wire.parser import Cursor
 from workers.imap.wire.sequence import Ranges
 
-MAX_DEPTH, MAX_KEYS = 100, 4000
+MAX_DEPTH, MAX_KEYS = 250, 1000
 EARLIEST_DAY, LATEST_DAY = -(1 << 31) // dates.DAY, (1 << 32) // dates.DAY
 
 
