@@ -106,6 +106,16 @@ class Transport:
         self.timeout = seconds
 
 
+class NoBreath:
+    """Nothing else wants to run."""
+
+    def __call__(self) -> None:
+        return None
+
+    def start(self) -> None:
+        return None
+
+
 class World:
     """One worker: services over a store."""
 
@@ -125,7 +135,7 @@ class World:
             mailboxes=Mailboxes(self.store, lambda: None),
             spawn=self._spawn,
             offload=lambda function, *args, **kwargs: function(*args, **kwargs),
-            breathe=lambda: None,
+            breathe=NoBreath(),
             sleep=self.slept.append,
             now=lambda: float(NOW),
             token=lambda: next(self._tokens).to_bytes(16, "big"),

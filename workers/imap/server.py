@@ -27,7 +27,7 @@ from workers.imap.state import State
 
 log = logging.getLogger(__name__)
 TURN = 0.005
-RECEIVE = 128 << 10
+RECEIVE = 64 << 10
 
 
 class Breath:
@@ -43,6 +43,10 @@ class Breath:
         if now - self._since > TURN:
             gevent.sleep(0)
             self._since = time.monotonic()
+
+    def start(self) -> None:
+        """A greenlet has got its turn."""
+        self._since = time.monotonic()
 
 
 class Task:
@@ -158,7 +162,10 @@ def _woken(services: Services, session: Session, conn: Connection) -> None:
 
 def _work(services: Services, session: Session, conn: Connection) -> None:
     """Carry out what has been received."""
+    breathe = services.breathe
+    breathe.start()
     while True:
+        breathe()
         started, commands = time.monotonic(), session.commands
         if not _guarded(services, session, session.step):
             break

@@ -65,6 +65,13 @@ class Offload(Protocol):
     def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
+class Breathe(Protocol):
+    """Lets other greenlets run when this one has computed for some milliseconds since `start`; cheap otherwise."""
+
+    def __call__(self) -> None: ...
+    def start(self) -> None: ...
+
+
 @dataclass
 class Services:
     """One worker's."""
@@ -76,8 +83,7 @@ class Services:
     mailboxes: Mailboxes
     spawn: Spawn
     offload: Offload
-    breathe: Callable[[], None]
-    """Lets other greenlets run when this one has computed for some milliseconds; cheap otherwise."""
+    breathe: Breathe
     sleep: Callable[[float], None]
     now: Callable[[], float]
     token: Callable[[], bytes]
