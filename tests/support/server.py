@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import itertools
 import json
 import os
 import poplib
@@ -74,6 +75,20 @@ class Pop3(poplib.POP3):
             raise
 
 
+LISTENERS = {
+    "imap.cfg": {"imap_listen": 1143, "imap_listen_tls": 1993},
+    "pop3.cfg": {"pop3_listen": 1110, "pop3_listen_tls": 1995},
+    "smtp.cfg": {"lda_listen": 2424}, "http.cfg": {"http_listen": 8080, "http_listen_tls": 8443},
+}  # fmt: skip
+_hosts = itertools.count(1)
+
+
+def own_host() -> str:
+    """A loopback address of this server's own: its ports are nobody else's, not even while it is down."""
+    number = os.getpid() * 64 + next(_hosts)
+    return f"127.{16 + (number >> 16) % 200}.{(number >> 8) % 256}.{number % 256}"
+
+
 class Server:
     """A master with its workers on `site`. `options` are directives given on the command line (they win over files)."""
 
@@ -82,6 +97,7 @@ class Server:
         self.options = dict(options or {})
         self.embedded = embedded
         self.info: dict[str, Any] = {}
+        self.host = own_host()
         self.logfile = site.parent / f"{site.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -89,7 +105,7 @@ class Server:
 
     def start(self) -> Server:
         """Start it and wait until it serves; the site is made on the first start."""
-        self.site.mkdir(parents=True, exist_ok=True)
+        self._choose_addresses()
         command = [
             sys.executable,
             "-m",
@@ -109,6 +125,16 @@ class Server:
             )  # fmt: skip
         until(lambda: self._is_up(begun), seconds=START_SECONDS, describe=f"{self.site}/site.json")
         return self
+
+    def _choose_addresses(self) -> None:
+        folder = self.site / "conf"
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, listeners in LISTENERS.items():
+            lines = [f"{setting}={self.host}:{port}\n" for setting, port in listeners.items()]
+            if file == "smtp.cfg":
+                lines.append("lda_listen_tls=\n")
+            if not (folder / file).exists():
+                (folder / file).write_text("".join(lines))
 
     def set_conf(self, file: str, **entries: str) -> None:
         """Change lines of a configuration file (takes a `reload`)."""
