@@ -48,7 +48,8 @@ class Slow:
     def finish(self, number: int) -> None:
         done, then = self.waiting[number]
         done.run()
-        then()
+        if then is not None:
+            then()
 
 
 def test_answers_keep_the_order_of_the_commands() -> None:
@@ -194,3 +195,19 @@ def test_a_store_that_is_away_while_appends_are_under_way() -> None:
     world.store.call = call
     lines = split_lines(client.raw(pipelined(3)))
     assert [x[:20] for x in lines] == [b"p%d NO [UNAVAILABLE] " % n for n in range(3)]
+
+
+def test_select_does_not_wait_for_the_claim_of_what_is_recent() -> None:
+    world = World()
+    slow = Slow(world)
+    client, other = world.login(), world.login()
+    client.append(message(1))
+    assert b"* 1 RECENT" in client.ok("SELECT INBOX")
+    assert b"* 0 RECENT" in other.ok("SELECT INBOX")  # of the same worker: it knows of the claim under way
+    other.append(message(2))
+    slow.finish(0)
+    # what came before the claim was carried out belongs to the one who claimed
+    assert client.ok("FETCH 1:* FLAGS")[:2] == [b"* 1 FETCH (FLAGS (\\Recent))", b"* 2 EXISTS"]
+    assert client.ok("FETCH 2 FLAGS") == [b"* 2 FETCH (FLAGS (\\Recent))"]
+    assert other.ok("FETCH 1:2 FLAGS") == [b"* 1 FETCH (FLAGS ())", b"* 2 FETCH (FLAGS ())"]
+    assert b"* 0 RECENT" in world.login().ok("SELECT INBOX")

@@ -231,7 +231,7 @@ def test_a_full_disk_keeps_nobody_from_reading() -> None:
         return real(mailbox, wanted, **more)
 
     world.store.call = call
-    assert b"* 0 RECENT" in client.ok("SELECT INBOX")
+    assert b"* 1 RECENT" in client.ok("SELECT INBOX")
     assert client.ok("FETCH 1 BODY.PEEK[TEXT]") == [b"* 1 FETCH (BODY[TEXT] {7}\r\nHello\r\n)"]
     assert client.command("APPEND INBOX", message(2))[-1].startswith(b"NO [OVERQUOTA]")
     assert client.command("STORE 1 +FLAGS (x)")[-1].startswith(b"NO [OVERQUOTA]")

@@ -12,8 +12,9 @@ from gromoxd.exmdb import calls
 from workers.imap import render, view
 from workers.imap.index import FolderIndex
 from workers.imap.mailbox import SYSTEM_FLAGS, Mailbox
+from workers.imap.services import Spawn
 from workers.imap.view import Spans, View
-from workers.imap.wire.sequence import MAX_NUMBER, Ranges
+from workers.imap.wire.sequence import MAX_NUMBER, Ranges, merge
 
 Write = Callable[[bytes], None]
 
@@ -34,42 +35,35 @@ class Selected:
 
     # ------------------------------------------------------------------------------------------ \Recent
 
-    def open_recent(self) -> None:
-        """What is \\Recent at SELECT or EXAMINE; SELECT takes it from later sessions."""
-        if self.read_only:
-            if self.view.count_uids(self.view.state.recent_uid, MAX_NUMBER):
-                self.recent = [(self.view.state.recent_uid, MAX_NUMBER)]
-        else:
-            self.claim()
+    def open_recent(self, spawn: Spawn) -> None:
+        """What is \\Recent at SELECT or EXAMINE. SELECT takes it from later sessions, without waiting for the owner."""
+        first, last = self.view.state.recent_uid, self.view.last_uid
+        if first > last or (self.index.claiming and not self.read_only):
+            return
+        self.recent = [(first, MAX_NUMBER if self.read_only else last)]
+        if not self.read_only:
+            self.index.claiming = True
+            spawn(self._claim)
 
-    def claim(self) -> bool:
-        """Take the messages that no session has seen; whether there were any for us."""
-        state = self.view.state
-        if self.read_only or self.index.claiming or state.recent_uid > self.view.last_uid:
-            return False
-        first = self._claim_first()
-        if first < 0:
-            return False
-        last = max(self.index.state().recent_uid - 1, self.view.last_uid)
-        if first > last:
-            return False
-        if self.recent and self.recent[-1][1] == first - 1:
-            self.recent[-1] = (self.recent[-1][0], last)
-        else:
-            self.recent.append((first, last))
-        return True
+    def claim(self) -> None:
+        """Take new messages that no session has seen."""
+        if not (self.read_only or self.index.claiming or self.view.state.recent_uid > self.view.last_uid):
+            self.index.claiming = True
+            self._claim()
 
-    def _claim_first(self) -> int:
-        """Ask the owner; -1 when it cannot be done now (a full disk must not keep anybody from reading)."""
-        self.index.claiming = True
+    def _claim(self) -> None:
+        """Ask the owner. When it cannot answer, nothing is claimed: a full disk must not keep anybody from reading."""
         try:
-            return self.mailbox.exmdb.call(
+            first = self.mailbox.exmdb.call(
                 self.mailbox.ref, calls.ClaimRecent(self.folder.fid), actor=self.mailbox.actor
             )
+            last = max(self.index.state().recent_uid - 1, self.view.last_uid)
         except MapiError:
-            return -1
+            return
         finally:
             self.index.claiming = False
+        if first <= last:
+            self.recent = merge(sorted([*self.recent, (first, last)]))
 
     def recent_count(self) -> int:
         """How many messages of the view are \\Recent."""

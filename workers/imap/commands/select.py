@@ -34,7 +34,7 @@ def _open(session: Session, cursor: Cursor, read_only: bool) -> bytes:
         session.write(b"* OK [CLOSED] Previous mailbox closed\r\n")
     box = mailbox(session)
     chosen = Selected(box, folder(session, path), read_only)
-    chosen.open_recent()
+    chosen.open_recent(session.services.spawn)
     box.load_keywords()
     session.condstore |= condstore
     session.selected = chosen
