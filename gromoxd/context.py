@@ -1,8 +1,8 @@
 """What a worker process is handed by the master: its slot, configuration, listening sockets and shared memory.
 
-A pool names an entry point `package.module:main`; the master forks, `gromoxd.worker` prepares the child (gevent patch,
-privileges, title, signals, heartbeat, stall detector) and calls `main(ctx)`, which returns when `ctx.draining` is set and
-its work is done.
+A pool names an entry point `package.module:main`; the master forks, `gromoxd.worker` prepares the child (gevent
+patch, privileges, title, signals, heartbeat, stall detector) and calls `main(ctx)`, which returns when `ctx.draining` is
+set and its work is done.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Slot(NamedTuple):
 
 
 class Listener(NamedTuple):
-    """A listening socket, inherited. `service` is 'imap', 'imaps', 'pop3', 'pop3s', 'lmtp', 'http', 'https', 'exmdb' …"""
+    """A listening socket, inherited. `service`: 'imap', 'imaps', 'pop3', 'pop3s', 'lmtp', 'http', 'https', 'exmdb' …"""
 
     service: str
     sock: socket.socket

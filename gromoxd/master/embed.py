@@ -103,7 +103,7 @@ def main(folder: str) -> None:
         fill_directory(site, {})
         return
     users = passwords(site) or {f"{user}@{DOMAIN}": secrets.token_urlsafe(12) for user in USERS}
-    write_private(site / "site.json", json.dumps({"users": users, "site": str(site)}, indent=2) + "\n")
+    write_private(site / "conf" / "users.json", json.dumps(users, indent=2) + "\n")
     if not (site / "tls" / "certificate.pem").exists():
         make_certificate(site / "tls")
     write_configuration(site)

@@ -4,7 +4,9 @@
     SITE/data/            directory.sqlite3 and the mailboxes
     SITE/tls/             self-signed certificate and key
     SITE/run/             sockets and pid file
-    SITE/site.json        where to connect, users and passwords, for scripts (mode 0600)
+    SITE/conf/users.json  users and passwords that the site was made with (mode 0600)
+    SITE/site.json        for scripts: where to connect, users, passwords, the master's pid (mode 0600); there from the
+                          moment the server answers, and taken away by the next start
 
 What is slow to import (SQLAlchemy, cryptography) runs in a process of its own, `python -m gromoxd.master.embed`, on the
 first start and after an upgrade only; the master stays small.
@@ -66,6 +68,7 @@ def prepare(site_dir: str, bind: str = "127.0.0.1") -> None:
     for folder in (site, site / "conf", site / "data", site / "run", site / "tls"):
         folder.mkdir(parents=True, exist_ok=True)
     site.chmod(0o700)
+    _withdraw(site)
     if _stamp(site) != __version__:
         _embed(site)
     _lock_ports()
@@ -90,7 +93,7 @@ def started(site_dir: str, master_pid: int) -> None:
 def passwords(site: Path) -> dict[str, str]:
     """Address -> password of the users that the site was made with; empty when somebody removed the file."""
     try:
-        users: dict[str, str] = json.loads((site / "site.json").read_text()).get("users", {})
+        users: dict[str, str] = json.loads((site / "conf" / "users.json").read_text())
     except (FileNotFoundError, ValueError):
         return {}
     return users
@@ -114,6 +117,11 @@ def _stamp(site: Path) -> str:
         return (site / "conf" / "made-by").read_text().strip()
     except FileNotFoundError:
         return ""
+
+
+def _withdraw(site: Path) -> None:
+    """Take the last run's site.json away, so that nobody takes its ports and pid for this one's."""
+    (site / "site.json").unlink(missing_ok=True)
 
 
 def _embed(site: Path) -> None:

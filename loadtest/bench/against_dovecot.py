@@ -2,8 +2,8 @@
 
     python loadtest/bench/against_dovecot.py --bench DIR [--runs 3] [--only PHASES] [--out DIR]
 
-DIR holds bench.py and compare.py. Needs root and Dovecot's packages. Both servers are started on free ports in temporary
-folders with the same 50 users, one after the other, and stopped. Loopback only.
+DIR holds bench.py and compare.py. Needs root and Dovecot's packages. Both servers are started on free ports in
+temporary folders with the same 50 users, one after the other, and stopped. Loopback only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from dovecot import PASSWORD, Dovecot
@@ -71,7 +70,7 @@ class Gromoxd:
             text: str = answer.read().decode()
         return "\n".join(line for line in text.splitlines() if line.startswith(("gromoxd_loop_", "gromoxd_internal")))
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *about: object) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(40)

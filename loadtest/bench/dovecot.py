@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 
 PASSWORD = "secret"
 
@@ -80,7 +79,7 @@ def free_port() -> int:
 
 
 class Dovecot:
-    """A running Dovecot. Needs root (its login processes change user) and the packages dovecot-imapd, -pop3d, -lmtpd."""
+    """A running Dovecot. Needs root (login processes change user) and dovecot-imapd, dovecot-pop3d, dovecot-lmtpd."""
 
     def __init__(self, users: int, pattern: str = "user%d@example.test") -> None:
         if not shutil.which("dovecot"):
@@ -122,9 +121,7 @@ class Dovecot:
                     time.sleep(0.05)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *about: object) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(20)

@@ -211,3 +211,12 @@ def test_the_master_stays_small(tmp_path: Path) -> None:
         [sys.executable, "-c", code, tmp_path / "s"], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert done.stdout == "[]\n"
+
+
+def test_site_json_is_there_only_while_the_server_answers(made: Path) -> None:
+    before = about(made)["users"]
+    sites.prepare(str(made))
+    assert not (made / "site.json").exists()
+    sites.started(str(made), 4712)
+    assert about(made)["pid"] == 4712 and about(made)["users"] == before
+    assert (made / "conf" / "users.json").stat().st_mode & 0o777 == 0o600
