@@ -244,7 +244,7 @@ def main(ctx: WorkerContext) -> None:
     for listener in ctx.listeners:
         tcp = listener.service == "exmdb"
         gevent.spawn(server.accept, listener.sock, tcp, listener.tls)
-    ctx.on_reload(lambda: gevent.spawn(service.homes_changed))
+    ctx.on_reload(service.homes_changed)
     while not ctx.draining():
         gevent.sleep(0.2)
     service.close_all()

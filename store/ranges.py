@@ -57,16 +57,16 @@ def span(ranges: Ranges) -> int:
 class Target:
     """Some uids as an SQL condition; `args` are its parameters. One of many uids at once is much cheaper than many."""
 
-    __slots__ = ("_listed", "first", "last", "where")
+    __slots__ = ("first", "last", "listed", "where")
 
     def __init__(self, first: int, last: int, listed: array[int] | None = None) -> None:
         self.first, self.last = first, last
-        self._listed = listed
+        self.listed = listed
         self.where = "uid BETWEEN ? AND ?" if listed is None else "uid IN carray(?)"
 
     @property
     def args(self) -> tuple[Any, ...]:
-        return (self.first, self.last) if self._listed is None else (apsw.carray(self._listed),)
+        return (self.first, self.last) if self.listed is None else (apsw.carray(self.listed),)
 
 
 def targets(ranges: Ranges, uidnext: int) -> list[Target]:

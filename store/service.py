@@ -191,17 +191,18 @@ class StoreService:
             return entry
         pending = self._opening.get(maildir)
         if pending is not None:
-            opened: Open = pending.get()
+            opened = pending.get()
+            assert opened is not None
             return opened
         pending = self._opening[maildir] = AsyncResult()
         try:
-            entry = self._really_open(maildir)
+            fresh = self._really_open(maildir)
         except BaseException as error:
             pending.set_exception(error)
             raise
         else:
-            pending.set(entry)
-            return entry
+            pending.set(fresh)
+            return fresh
         finally:
             del self._opening[maildir]
 
