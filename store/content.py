@@ -12,6 +12,7 @@ import hashlib
 import logging
 import mmap
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from struct import Struct
 
@@ -33,6 +34,33 @@ _ENTRY = Struct("<II")
 _FOOTER = Struct("<IBI")
 _MAGIC, _SEEKABLE = 0x184D2A5E, 0x8F92EAB1
 
+_COMPRESSORS: dict[int, deque[zstandard.ZstdCompressor]] = {}
+_DECOMPRESSORS: deque[zstandard.ZstdDecompressor] = deque()
+"""Not in use at the moment. They are large and serve one thread at a time, so that mailboxes share them."""
+
+
+def compress(data: bytes, level: int) -> bytes:
+    """A zstd frame; any number of threads."""
+    idle = _COMPRESSORS.setdefault(level, deque())
+    try:
+        compressor = idle.pop()
+    except IndexError:
+        compressor = zstandard.ZstdCompressor(level=level)
+    packed = compressor.compress(data)
+    idle.append(compressor)
+    return packed
+
+
+def decompress(data: bytes, size: int) -> bytes:
+    """The content of a zstd frame, at most `size` bytes; any number of threads."""
+    try:
+        decompressor = _DECOMPRESSORS.pop()
+    except IndexError:
+        decompressor = zstandard.ZstdDecompressor()
+    content = decompressor.decompress(data, max_output_size=size)
+    _DECOMPRESSORS.append(decompressor)
+    return content
+
 
 class ContentStore:
     """The writer's access to contents of one mailbox."""
@@ -41,9 +69,7 @@ class ContentStore:
         self.folder = folder
         self._db = db
         self._limit = settings.content_inline_limit
-        level = settings.exmdb_file_compression
-        self._compressor = zstandard.ZstdCompressor(level=level) if level else None
-        self._frames = zstandard.ZstdCompressor(level=max(level, 1))
+        self._level = settings.exmdb_file_compression
         self._serial = 0
         self._unsettled: set[bytes] = set()
         """Hashes of files made or let go by the running transaction."""
@@ -65,8 +91,8 @@ class ContentStore:
         self._db.execute(INSERT, (cid, size - head_size, kind, None, raw[:head_size], body))
 
     def _pack(self, body: bytes) -> tuple[int, bytes]:
-        if self._compressor is not None and len(body) >= WORTH_A_TRY:
-            packed = self._compressor.compress(body)
+        if self._level and len(body) >= WORTH_A_TRY:
+            packed = compress(body, self._level)
             if len(packed) <= len(body) * 0.9:
                 return ZSTD, packed
         return PLAIN, body
@@ -120,7 +146,7 @@ class ContentStore:
         table = []
         for block in source:
             sum_.update(block)
-            frame = self._frames.compress(block)
+            frame = compress(block, max(self._level, 1))
             _write(out, frame)
             table.append(_ENTRY.pack(len(frame), len(block)))
         entries = b"".join(table)
@@ -216,18 +242,17 @@ def _spool_blocks(descriptor: int, start: int) -> Iterator[bytes]:
 
 
 class ContentReader:
-    """Reads contents; not to be shared by threads. `FileNotFoundError`: the message went meanwhile."""
+    """Reads contents. `FileNotFoundError`: the message went meanwhile."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._decompressor = zstandard.ZstdDecompressor()
 
     def body(self, kind: int, digest: bytes | None, size: int, body: bytes | None) -> bytes:
         """A whole body."""
         if kind == PLAIN:
             return body or b""
         if kind == ZSTD:
-            return bytes(self._decompressor.decompress(body or b"", max_output_size=size))
+            return decompress(body or b"", size)
         return b"".join(self._file_part(digest or b"", 0, size))
 
     def message(self, head: bytes, kind: int, digest: bytes | None, size: int, body: bytes | None) -> bytes | mmap.mmap:
@@ -252,7 +277,7 @@ class ContentReader:
             for at, packed, start, unpacked in _frames(descriptor):
                 if start + unpacked <= offset or start >= offset + length:
                     continue
-                frame = self._decompressor.decompress(_read(descriptor, packed, at), max_output_size=unpacked)
+                frame = decompress(_read(descriptor, packed, at), unpacked)
                 yield frame[max(0, offset - start) : offset + length - start]
         finally:
             os.close(descriptor)

@@ -164,7 +164,7 @@ class Index:
         view = self._views.get(fid)
         if view is None:
             return len(numbers)
-        return sum(number not in view.pages and bool(view.cn_of(number)) for number in numbers)
+        return sum(self._cached(view, number) is None and bool(view.cn_of(number)) for number in numbers)
 
     def state(self, fid: int, reader: Reader) -> bytes:
         """The state of a folder, published again. ecNotFound."""
@@ -177,7 +177,7 @@ class Index:
         view = self._view(fid, reader)
         found = []
         for number in numbers:
-            cached = view.pages.get(number)
+            cached = self._cached(view, number)
             if cached is None:
                 loaded = reader.page(fid, number) if 0 <= number <= 0xFFFFFFFF // PAGE_SPAN else None
                 if loaded is None:
@@ -192,12 +192,21 @@ class Index:
     def offer(self, fid: int, number: int, loaded: LoadedPage, reader: Reader) -> None:
         """Keep and publish a page that a thread read a while ago, unless it changed meanwhile."""
         view = self._view(fid, reader)
-        if loaded.cn >= view.cn_of(number) and number not in view.pages:
+        ahead = loaded.as_of > view.as_of
+        if self._cached(view, number) is None and (ahead or loaded.cn == view.cn_of(number)):
             self._publish_page(self._keep(view, number, loaded, reader))
+
+    def _cached(self, view: View, number: int) -> CachedPage | None:
+        """A page in memory, unless the folder's state is ahead of it because it was read after the last batch."""
+        cached = view.pages.get(number)
+        if cached is not None and cached.cn != view.cn_of(number):
+            self._cache.drop(cached)
+            return None
+        return cached
 
     def _keep(self, view: View, number: int, loaded: LoadedPage, reader: Reader) -> CachedPage:
         fid = view.fid
-        if loaded.as_of > view.as_of and loaded.cn > view.cn_of(number):
+        if loaded.as_of > view.as_of and loaded.cn != view.cn_of(number):
             self._load(view, reader.folder(fid))
             self._publish_state(view)
         cached = view.pages[number] = CachedPage(view, number, loaded.page, loaded.cn, loaded.as_of)

@@ -142,7 +142,11 @@ def schema_version(db: apsw.Connection) -> int:
 
 
 def connect(path: str, settings: StoreSettings, *, writing: bool) -> apsw.Connection:
-    """A connection; the writing one makes the database when it is absent, and checkpoints."""
+    """A connection; the writing one makes the database when it is absent, and checkpoints.
+
+    Memory counts, for a mailbox stays open as long as somebody idles in it: what is read comes from the map, so that
+    the page caches may be small (`release_memory` gives back what SQLite set aside before it knew).
+    """
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
     db = apsw.Connection(path, flags=flags, statementcachesize=128)
     db.set_busy_timeout(10_000)
@@ -157,5 +161,6 @@ def connect(path: str, settings: StoreSettings, *, writing: bool) -> apsw.Connec
     else:
         db.pragma("query_only", True)
     db.pragma("mmap_size", settings.sqlite_mmap_size)
-    db.pragma("cache_size", -2048 if writing else -512)
+    db.pragma("cache_size", -1024 if writing else -128)
+    db.release_memory()
     return db

@@ -17,3 +17,8 @@ def rows(db: apsw.Connection, sql: str, args: Args = ()) -> list[Any]:
 def row(db: apsw.Connection, sql: str, args: Args = ()) -> Any:
     """The first row, None when there is none."""
     return db.execute(sql, args).fetchone()
+
+
+def rows_once(db: apsw.Connection, sql: str, args: Args = ()) -> list[Any]:
+    """All rows of a statement that is not worth keeping prepared."""
+    return db.execute(sql, args, can_cache=False).fetchall()

@@ -16,7 +16,7 @@ import msgspec
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from store import wellknown as wk
-from store.sql import row, rows
+from store.sql import rows_once
 
 
 @dataclass(slots=True)
@@ -99,20 +99,20 @@ class State:
     def load(self) -> None:
         """Read everything from the database."""
         sql = "SELECT next_id, cn, hierarchy_cn, last_uidvalidity, quota_receive, quota_storage FROM mailbox"
-        counters: tuple[int, int, int, int, int | None, int | None] = row(self.db, sql)
+        counters: tuple[int, int, int, int, int | None, int | None] = rows_once(self.db, sql)[0]
         self.reserved_id, self.cn, self.hierarchy_cn, self.last_uidvalidity = counters[:4]
         if not self.next_id:
             self.next_id = self.reserved_id
         self.quota_receive, self.quota_storage = counters[4:]
         self.folders = {
-            r[0]: FolderRow(*r) for r in rows(self.db, f"SELECT {FOLDER_COLUMNS} FROM folders ORDER BY fid")
+            r[0]: FolderRow(*r) for r in rows_once(self.db, f"SELECT {FOLDER_COLUMNS} FROM folders ORDER BY fid")
         }
         self.cn = max(self.cn, *(max(f.cn, f.changed_cn) for f in self.folders.values()))
         for fid, uid in list(self.recent.items()):
             if fid in self.folders:
                 self.folders[fid].recent_uid = max(uid, self.folders[fid].recent_uid)
-        self.subscriptions = [path for (path,) in rows(self.db, "SELECT path FROM subscriptions")]
-        sets = rows(self.db, "SELECT keywords FROM keyword_sets ORDER BY id")
+        self.subscriptions = [path for (path,) in rows_once(self.db, "SELECT path FROM subscriptions")]
+        sets = rows_once(self.db, "SELECT keywords FROM keyword_sets ORDER BY id")
         self.keywords = Keywords([msgspec.json.decode(text, type=list[str]) for (text,) in sets])
         self._load_deliveries()
         self._children: dict[tuple[int, str], int] | None = None
@@ -125,7 +125,7 @@ class State:
         gone = set(self.confirmed)
         found = [
             (request_id, Delivery(fingerprint, instance, time, msgspec.msgpack.decode(result, type=c.Stored)))
-            for request_id, fingerprint, instance, time, result in rows(self.db, sql)
+            for request_id, fingerprint, instance, time, result in rows_once(self.db, sql)
             if request_id not in gone
         ]
         for request_id, delivery in sorted(found, key=lambda pair: pair[1].stored.cn):

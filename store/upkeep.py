@@ -7,7 +7,7 @@ import logging
 import apsw
 
 from store import requests
-from store.sql import row, rows
+from store.sql import row, rows, rows_once
 from store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -49,12 +49,14 @@ def check(db: apsw.Connection) -> None:
         SELECT f.fid, f.messages, f.uidnext, ifnull((SELECT sum(count) FROM pages p WHERE p.fid = f.fid), 0),
           ifnull((SELECT max(uid) FROM messages m WHERE m.fid = f.fid), 0)
         FROM folders f"""
-    for fid, messages, uidnext, counted, last in rows(db, sql):
+    for fid, messages, uidnext, counted, last in rows_once(db, sql):
         if messages != counted or uidnext <= last:
             log.error("mailbox counters mended", extra={"folder": fid})
             recount(db, fid)
-    (last_id,) = row(db, "SELECT max(ifnull((SELECT max(mid) FROM messages), 0), (SELECT max(fid) FROM folders))")
-    db.execute("UPDATE mailbox SET next_id = ? WHERE next_id <= ?", (last_id + 1, last_id))
+    [(last_id,)] = rows_once(
+        db, "SELECT max(ifnull((SELECT max(mid) FROM messages), 0), (SELECT max(fid) FROM folders))"
+    )
+    db.execute("UPDATE mailbox SET next_id = ? WHERE next_id <= ?", (last_id + 1, last_id), can_cache=False)
 
 
 def recount(db: apsw.Connection, fid: int) -> None:

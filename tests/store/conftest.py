@@ -61,6 +61,8 @@ class Harness:
         self.clock = 1_800_000_000.0
         self.told: list[int] = []
         self.alive = {ALIVE}
+        self.peek: list[c.GetPages] = []
+        """Reads made in the loop between the next commit and its publication."""
         self._ids = itertools.count(1)
         self._prefix = os.urandom(8)
         self.open()
@@ -87,6 +89,8 @@ class Harness:
         thread = threading.Thread(target=lambda: done.append(self.box.run_batch(writes)))
         thread.start()
         thread.join()
+        while self.peek:
+            self.call(self.peek.pop())
         return self.box.publish(done[0])
 
     def call(self, call: c.Call[Any], **more: Any) -> Any:

@@ -42,7 +42,7 @@ def test_ranges_of_uids(uids: set[int]) -> None:
 def test_targets_cover_the_uids_below_uidnext(some: c.Ranges, uidnext: int) -> None:
     found: list[int] = []
     for target in ranges.targets(ranges.checked(some), uidnext):
-        found += range(target.first, target.last + 1) if target._listed is None else target._listed
+        found += range(target.first, target.last + 1) if target.listed is None else target._listed
     assert sorted(found) == sorted({n for n in spelt(some) if n < uidnext})
 
 

@@ -160,6 +160,36 @@ def test_a_page_that_changed_since_a_thread_read_it_is_not_kept(box: Harness) ->
     check(box)
 
 
+def test_a_page_that_emptied_since_a_thread_read_it_is_not_kept(box: Harness) -> None:
+    box.fill(256 * 20)
+    box.state()
+    answer = box.box.read_long(c.GetPages(INBOX, [0, 1]), SYSTEM)
+    batch = box.box.run_batch([Write(c.Expunge(INBOX, [(1, 255)], False), SYSTEM)])
+    loaded = list(box.box._loaded)
+    box.box._loaded.clear()
+    box.box.publish(batch)
+    box.box._loaded.extend(loaded)
+    assert box.box.read(c.GetPages(INBOX, [0, 1]), SYSTEM) == [b"", answer[1]]
+    assert box.published_page(INBOX, 0) is None
+    check(box)
+
+
+def test_a_state_read_ahead_of_its_batch_brings_no_older_page(box: Harness) -> None:
+    """Page 1 is in memory; page 0 is read after a commit that changed both and takes the state ahead with it."""
+    box.fill(300)
+    box.state()
+    old = box.call(c.GetPages(INBOX, [1]))[0]
+    batch = box.box.run_batch([Write(c.SetFlags(INBOX, ALL, c.ADD, pages.SEEN), SYSTEM)])
+    box.call(c.GetPages(INBOX, [0]))
+    state = box.published_state(INBOX)
+    assert state is not None and state.unseen == 0
+    ahead = box.call(c.GetPages(INBOX, [1]))[0]
+    assert ahead != old
+    box.box.publish(batch)
+    assert box.call(c.GetPages(INBOX, [1]))[0] == ahead
+    check(box)
+
+
 def test_few_pages_are_kept(make: Callable[..., Harness]) -> None:
     box = make(index_cache_pages=16)
     box.fill(256 * 20)

@@ -160,6 +160,11 @@ class Engine(RuleBasedStateMachine):
         assert spelt(answer.uids) == sorted(uid for uid, cn in self.gone[fid] if cn > since)
         assert answer.complete
 
+    @rule(fid=folder, numbers=st.lists(st.integers(0, 3), min_size=1, max_size=3))
+    def look_ahead(self, fid: int, numbers: list[int]) -> None:
+        """Somebody reads after the next write is committed and before it is published."""
+        self.box.peek = [c.GetPages(fid, numbers)]
+
     @rule()
     def reopen(self) -> None:
         self.box.reopen()
@@ -182,6 +187,7 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def memory_is_the_model(self) -> None:
         for fid in FOLDERS:
+            self.box.box._keep_loaded()
             rows = self._rows(fid)
             shown = {uid: {k: row[k] for k in ("flags", "modseq")} for uid, row in rows.items()}
             assert shown == {u: {k: m[k] for k in ("flags", "modseq")} for u, m in sorted(self.model[fid].items())}
@@ -219,6 +225,6 @@ def _first_spellings(some: list[str], words_: frozenset[str]) -> list[str]:
 
 
 Engine.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestEngine = Engine.TestCase
