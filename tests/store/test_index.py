@@ -108,6 +108,8 @@ def test_a_new_page_is_kept_without_reading(box: Harness, monkeypatch: pytest.Mo
 def test_pages_read_between_commit_and_publication_are_right(box: Harness) -> None:
     """A loop may read a page after the thread committed and before the batch is applied: nothing counts twice."""
     box.fill(300)
+    box.call(c.SetFlags(INBOX, [(20, 20)], c.ADD, pages.DRAFT))
+    box.call(c.SetFlags(INBOX, [(21, 21)], c.ADD, pages.DRAFT | pages.SEEN))
     box.state()
     writes = [
         Write(c.SetFlags(INBOX, [(1, 10)], c.REPLACE, pages.SEEN), SYSTEM),
@@ -115,6 +117,9 @@ def test_pages_read_between_commit_and_publication_are_right(box: Harness) -> No
         Write(c.Append(INBOX, new(mail(301)), b"1"), SYSTEM),
         Write(c.Expunge(INBOX, [(2, 2), (299, 299)], False), SYSTEM),
         Write(c.SetFlags(INBOX, [(3, 3)], c.REPLACE, pages.FLAGGED), SYSTEM),
+        Write(c.SetFlags(INBOX, [(20, 21)], c.REMOVE, pages.DRAFT), SYSTEM),
+        Write(c.SetFlags(INBOX, [(20, 21)], c.ADD, pages.DRAFT), SYSTEM),
+        Write(c.SetFlags(INBOX, [(20, 20)], c.ADD, pages.SEEN), SYSTEM),
     ]
     batch = box.box.run_batch(writes)
     ahead = box.call(c.GetPages(INBOX, [0, 1]))
@@ -145,8 +150,8 @@ def test_long_reads_run_on_threads_and_their_pages_are_kept(box: Harness) -> Non
 def test_a_page_that_changed_since_a_thread_read_it_is_not_kept(box: Harness) -> None:
     box.fill(256 * 20)
     call = c.GetPages(INBOX, list(range(21)))
-    batch = None
     box.state()
+    box.append(mail(1))
     answer = box.box.read_long(call, SYSTEM)
     view = box.box._index._views[INBOX]
     loaded = list(box.box._loaded)
