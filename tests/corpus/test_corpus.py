@@ -13,7 +13,9 @@ import pytest
 
 from tests.corpus.collect import CACHE, Corpus, collect
 from tests.corpus.generated import mutations, variants
+from tests.imap.grammar import GrammarError, check
 from tests.support import messages
+from tests.support.raw import imap
 from tests.support.server import Server
 
 imapclient = pytest.importorskip("imapclient")
@@ -212,3 +214,21 @@ def test_imaplib_reads_structures(server: Server, which: str, request: pytest.Fi
             starts = [p[0] if isinstance(p, tuple) else p for p in data]
             assert sum(1 for start in starts if b"(UID " in start) == len(passage.sent)
         assert client.noop()[0] == "OK"
+
+
+@pytest.mark.parametrize("which", ["passage", "odd"])
+def test_answers_keep_to_the_grammar(server: Server, which: str, request: pytest.FixtureRequest) -> None:
+    """Every answer is what RFC 3501 section 9 allows, to the byte, for parsers stricter than Python's."""
+    passage: Passage = request.getfixturevalue(which)
+    with imap(server, passage.user, timeout=120) as wire:
+        wire.ok(b"SELECT INBOX")
+        answers = wire.ok(b"FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE)")
+        fetched = [answer for answer in answers if b" FETCH (" in answer[:20]]
+        assert len(fetched) == len(passage.sent)
+        for name, answer in zip(passage.names, fetched, strict=True):
+            try:
+                check(answer)
+            except GrammarError as error:
+                pytest.fail(f"{name}: {error}")
+        for item in (b"BODY.PEEK[1]", b"BODY.PEEK[1.MIME]", b"BODY.PEEK[2.1]", b"BODY.PEEK[HEADER.FIELDS (TO X-None)]"):
+            check(b"".join(wire.ok(b"FETCH 1:* " + item)))
