@@ -267,7 +267,10 @@ class Mailbox:
         try:
             self._index.close()
             self._forget_published()
-            self._runner.finish()
+            try:
+                self._runner.finish()
+            except apsw.Error:
+                log.exception("mailbox closed without its last marks")
             while self._spare:
                 self._spare.pop().close()
             self._reader.close()

@@ -167,11 +167,15 @@ class BatchRunner:
         self._lazy = lazy
         self._authorise = authorise
         self._upkeep = upkeep
+        self._stale = False
+        """The state could not be read after a failure: nothing is written before it is."""
 
     def run(self, writes: list[Write]) -> Batch:
         """One transaction, one commit."""
         tx = self.tx
         tx.now = int(tx.clock())
+        if self._stale:
+            self._reload()
         batch = Batch([None] * len(writes))
         real = []
         for i, write in enumerate(writes):
@@ -212,6 +216,7 @@ class BatchRunner:
     def finish(self) -> None:
         """Before closing: write what waited for the next commit."""
         tx = self.tx
+        tx.now = int(tx.clock())
         with tx.db:
             self._before_commit()
             tx.db.execute("UPDATE mailbox SET next_id=? WHERE next_id<>?", (tx.state.next_id, tx.state.next_id))
@@ -237,8 +242,13 @@ class BatchRunner:
         log.error("commit failed", exc_info=error)
         for i in real:
             batch.results[i] = as_mapi_error(error.__cause__ or error)
-        self.tx.reload()
+        self._reload()
         self.tx.content.settle()
+
+    def _reload(self) -> None:
+        self._stale = True
+        self.tx.reload()
+        self._stale = False
 
     def _call(self, write: Write, done: Effects, *, single: bool) -> Any:
         db = self.tx.db

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import apsw
 import pytest
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
+from gromoxd.exmdb.api import SYSTEM
 from store import mailbox as engine
+from store.mailbox import Write
 from tests.store.conftest import ALL, INBOX, OWNER, SENT, Harness, mail, new
 
 
@@ -81,6 +84,24 @@ def test_a_failing_commit_fails_every_call_and_leaves_all_as_it_was(box: Harness
     again = box.call(c.Append(INBOX, new(mail(4)), b"x"))
     assert (again.uid, box.state().exists) == (4, 4)
     assert box.call(c.GetKeywordSets()).sets == [[]]
+
+
+def test_a_state_that_cannot_be_read_is_read_before_the_next_write(
+    box: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.fill(2)
+    state = box.box._runner.tx.state
+    load = state.load
+    box.db.set_commit_hook(lambda: True)
+    monkeypatch.setattr(state, "load", lambda: (_ for _ in ()).throw(apsw.IOError("no disk")))
+    writes = [Write(c.Append(INBOX, new(mail(3)), b"x"), SYSTEM)]
+    for _ in range(2):
+        with pytest.raises(apsw.IOError):
+            box.box.run_batch(writes)
+    box.db.set_commit_hook(None)
+    monkeypatch.setattr(state, "load", load)
+    assert box.append(mail(3)).uid == 3
+    assert box.state().exists == 3
 
 
 def test_a_full_disk_is_told_and_survived(make: Callable[..., Harness]) -> None:
