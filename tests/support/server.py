@@ -303,9 +303,17 @@ class Server:
 
     def deliver(self, message: bytes, *recipients: str, sender: str = "sender@example.net") -> None:
         """Send one message by LMTP to alice (or `recipients`); all of them take it."""
+        wanted = recipients or ("alice@example.test",)
         with self.lmtp() as client:
-            refused = client.sendmail(sender, list(recipients) or ["alice@example.test"], message)
-            assert not refused, refused
+            assert client.mail(sender, ["BODY=8BITMIME"])[0] == 250
+            for recipient in wanted:
+                code, text = client.rcpt(recipient)
+                if code != 250:
+                    raise smtplib.SMTPRecipientsRefused({recipient: (code, text)})
+            replies = [client.data(message), *(client.getreply() for _ in wanted[1:])]
+            for code, text in replies:  # one for each recipient (RFC 2033 4.2), which smtplib.LMTP does not know
+                if code != 250:
+                    raise smtplib.SMTPDataError(code, text)
 
     # ------------------------------------------------------------------------------------------ administration
 
