@@ -57,7 +57,8 @@ class Pair:
         hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
         self.database = folder / "one" / "data" / "directory.sqlite3"
         shared = {
-            "directory_path": str(self.database), "exmdb_hosts_allow": "127.0.0.1", "exmdb_secret": "between us two",
+            "directory_path": str(self.database), "exmdb_hosts_allow": "127.0.0.1",
+            "exmdb_secret": "between us two", "exmdb_client_rpc_timeout": "5s",
         }  # fmt: skip
         self.nodes = [
             Server(folder / name, options={**shared, "host_id": host, "exmdb_listen": host})
@@ -128,7 +129,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     try:
         made.start()
         yield made
-    except BaseException:
+    except BaseException:  # of the start; a failed test is none here
         for node in made.nodes:
             node.stop(check=False)
         raise
@@ -237,3 +238,36 @@ def test_a_mailbox_is_never_open_twice(pair: Pair) -> None:
     two.deliver(messages.make("after", to=user), user)
     one.deliver(messages.make("after-across", to=user), user)
     assert len(read_folder(one, user, "INBOX")) == 4
+
+
+def test_failover(pair: Pair) -> None:
+    """A node dies: its users get clean temporary errors on the other one until they are given a new home there."""
+    one, two = pair.nodes
+    user = MOVED[1]
+    one.deliver(messages.make("before", to=user), user)
+    across = selected(two, user)
+    one.kill_tree()
+    with two.lmtp() as lmtp:
+        lmtp.mail("a@example.net")
+        lmtp.rcpt(user)
+        code, _ = lmtp.data(messages.make("meanwhile", to=user))
+        assert 400 <= code < 500
+    begun = time.monotonic()
+    answer = across.command(b"FETCH 1 BODY.PEEK[]")
+    assert not answer or answer[-1].split()[1] in (b"NO", b"BYE"), answer
+    assert time.monotonic() - begun < 15
+    across.close()
+    pair.sql("UPDATE users SET homeserver = 2")
+    two.reload()
+
+    def served() -> bool:
+        with contextlib.suppress(*LOST):
+            return list(read_folder(two, user, "INBOX")) == ["before"]
+        return False
+
+    until(served, seconds=10, describe="the other node serves the mailbox")
+    two.deliver(messages.make("meanwhile", to=user), user)
+    assert sorted(read_folder(two, user, "INBOX")) == ["before", "meanwhile"]
+    one.start()
+    assert sorted(read_folder(one, user, "INBOX")) == ["before", "meanwhile"]
+    assert pair.owner(user) == 2
