@@ -76,11 +76,13 @@ CACHE = PageCache()
 class View:
     """A folder as published: figures, table of pages, and the pages that are in memory."""
 
-    __slots__ = ("_at", "as_of", "encoded", "fid", "figures", "pages", "table")
+    __slots__ = ("_at", "as_of", "encoded", "fid", "figures", "pages", "table", "wanted")
 
     def __init__(self, fid: int, loaded: LoadedFolder) -> None:
         self.fid = fid
         self.pages: dict[int, CachedPage] = {}
+        self.wanted = False
+        """Somebody has asked for it: from then on it is published."""
         self.load(loaded)
 
     def load(self, loaded: LoadedFolder) -> None:
@@ -219,6 +221,14 @@ class Index:
             loaded = reader.folder(fid)
             view = self._views[fid] = View(fid, loaded)
             self._load(view, loaded)
+        view.wanted = True
+        return view
+
+    def _begin(self, change: Change, effects: Effects) -> View | None:
+        """A view of a folder that gets its first message ever: nothing need be read, and its first reader finds it."""
+        if type(change) is not Arrived or change.rows[0].uid != 1 or change.fid in effects.deleted:
+            return None
+        view = self._views[change.fid] = View(change.fid, LoadedFolder(effects.figures[change.fid], b"", 0))
         return view
 
     def _load(self, view: View, loaded: LoadedFolder) -> None:
@@ -235,7 +245,7 @@ class Index:
             self.forget(fid)
         dirty: dict[CachedPage, None] = {}
         for change in effects.changes:
-            view = self._views.get(change.fid)
+            view = self._views.get(change.fid) or self._begin(change, effects)
             if view is not None:
                 _APPLY[type(change)](self, view, change, dirty)
         for cached in dirty:
@@ -247,9 +257,10 @@ class Index:
             if view is not None and fid not in effects.deleted:
                 view.update(figures, effects.pages.get(fid, {}))
                 view.as_of = max(view.as_of, figures.cn)
-                self._publish_state(view)
+                if view.wanted:
+                    self._publish_state(view)
         if self._arena is not None:
-            self.publish_pieces([p for p in effects.pieces if p.fid in self._views])
+            self.publish_pieces([p for p in effects.pieces if p.fid in self._views and self._views[p.fid].wanted])
 
     def _settle(self, cached: CachedPage, entries: dict[int, tuple[int, int]]) -> None:
         """A page that changed: publish it, or forget it when it is empty."""
@@ -260,7 +271,8 @@ class Index:
                 self._arena.delete(keys.page(self._mailbox, cached.view.fid, cached.number))
             return
         cached.cn = cn
-        self._publish_page(cached)
+        if cached.view.wanted:
+            self._publish_page(cached)
 
     def _arrive(self, view: View, change: Arrived, dirty: dict[CachedPage, None]) -> None:
         for row in change.rows:

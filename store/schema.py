@@ -150,6 +150,8 @@ def connect(path: str, settings: StoreSettings, *, writing: bool) -> apsw.Connec
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writing else 0)
     db = apsw.Connection(path, flags=flags, statementcachesize=128)
     db.set_busy_timeout(10_000)
+    db.pragma("cache_size", -256 if writing else -64)
+    db.pragma("mmap_size", settings.sqlite_mmap_size)
     if writing:
         db.pragma("page_size", 8192)
         if db.pragma("journal_mode", "wal") != "wal":
@@ -160,7 +162,5 @@ def connect(path: str, settings: StoreSettings, *, writing: bool) -> apsw.Connec
         os.chmod(path, 0o660)
     else:
         db.pragma("query_only", True)
-    db.pragma("mmap_size", settings.sqlite_mmap_size)
-    db.pragma("cache_size", -1024 if writing else -128)
     db.release_memory()
     return db

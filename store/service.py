@@ -6,6 +6,7 @@ Opening asks the directory for owner and home; a mailbox that is homed elsewhere
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import time
@@ -25,7 +26,11 @@ from store.settings import StoreSettings
 from store.writer import Answer, Writer, as_mapi_error
 
 log = logging.getLogger(__name__)
-SWEEP = 5.0
+SWEEP = 1.0
+REST = 1.0
+"""A mailbox that nobody used for so long gives back what memory it can."""
+
+TRIM_SECONDS = 3.0
 
 
 class Peer(Protocol):
@@ -56,6 +61,7 @@ class Open:
         self.used = time.monotonic()
         self.reading = 0
         self.leaving = False
+        self.relaxed = False
 
 
 class StoreService:
@@ -72,6 +78,7 @@ class StoreService:
         self._open: dict[str, Open] = {}
         self._opening: dict[str, AsyncResult[Open]] = {}
         self._instances: dict[bytes, int] = {}
+        self._untrimmed, self._trim_after = False, 0.0
         self.pool = ThreadPool(settings().store_threads)
         self._long = ThreadPool(settings().store_long_threads)
         self._upkeep = gevent.spawn(self._sweep)
@@ -124,6 +131,7 @@ class StoreService:
 
     def _dispatch(self, entry: Open, peer: Peer, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
         entry.used = time.monotonic()
+        entry.relaxed = False
         self._board.add("rpc_calls")
         try:
             if call.writes or isinstance(call, calls.Confirm):
@@ -267,6 +275,7 @@ class StoreService:
     def _sweep(self) -> None:
         while True:
             gevent.sleep(SWEEP)
+            self._relax()
             limit = time.monotonic() - self._settings().cache_interval
             for maildir, entry in list(self._open.items()):
                 if entry.used < limit and not entry.watchers and entry.pop3 is None:
@@ -274,6 +283,24 @@ class StoreService:
                         self.close(maildir)
                     except OSError:
                         log.exception("mailbox did not close")
+
+    def _relax(self) -> None:
+        """Mailboxes in which somebody idles keep little: what SQLite and the allocator hold goes back to the system."""
+        now = time.monotonic()
+        limit = now - REST
+        for entry in self._open.values():
+            if entry.used < limit and not entry.relaxed and not entry.reading and entry.writer.idle.is_set():
+                entry.mailbox.relax()
+                entry.relaxed = True
+                self._untrimmed = True
+        if self._untrimmed and now > self._trim_after:
+            self._untrimmed, self._trim_after = False, now + TRIM_SECONDS
+            self.pool.spawn(trim)
+
+
+def trim() -> None:
+    """Hand freed heap back to the system (glibc keeps it). On a thread: it takes some milliseconds."""
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def close_spool(descriptor: int) -> None:

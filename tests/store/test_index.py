@@ -105,11 +105,23 @@ def test_a_new_page_is_kept_without_reading(box: Harness, monkeypatch: pytest.Mo
     assert list(box.pages()[1][1].uids) == [256, 257]
 
 
+def test_the_first_reader_of_a_new_folder_finds_its_pages_in_memory(
+    box: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box.box._reader, "page", lambda fid, number: pytest.fail("read from the database"))
+    for n in range(1, 300):
+        box.append(mail(n))
+    assert box.published_state(INBOX) is None, "nobody has asked yet: nothing is published"
+    assert sorted(box.pages()) == [0, 1]
+    assert box.published_state(INBOX) is not None
+
+
 def test_pages_read_between_commit_and_publication_are_right(box: Harness) -> None:
     """A loop may read a page after the thread committed and before the batch is applied: nothing counts twice."""
     box.fill(300)
     box.call(c.SetFlags(INBOX, [(20, 20)], c.ADD, pages.DRAFT))
     box.call(c.SetFlags(INBOX, [(21, 21)], c.ADD, pages.DRAFT | pages.SEEN))
+    box.box._index.forget(INBOX)
     box.state()
     writes = [
         Write(c.SetFlags(INBOX, [(1, 10)], c.REPLACE, pages.SEEN), SYSTEM),
@@ -134,6 +146,7 @@ def test_long_reads_run_on_threads_and_their_pages_are_kept(box: Harness) -> Non
     box.fill(256 * 20)
     numbers = list(range(21))
     call = c.GetPages(INBOX, numbers)
+    box.box._index.forget(INBOX)
     box.state()
     assert box.box.is_long(call)
     answers: list[Any] = []
@@ -150,6 +163,7 @@ def test_long_reads_run_on_threads_and_their_pages_are_kept(box: Harness) -> Non
 def test_a_page_that_changed_since_a_thread_read_it_is_not_kept(box: Harness) -> None:
     box.fill(256 * 20)
     call = c.GetPages(INBOX, list(range(21)))
+    box.box._index.forget(INBOX)
     box.state()
     box.append(mail(1))
     answer = box.box.read_long(call, SYSTEM)
@@ -167,6 +181,7 @@ def test_a_page_that_changed_since_a_thread_read_it_is_not_kept(box: Harness) ->
 
 def test_a_page_that_emptied_since_a_thread_read_it_is_not_kept(box: Harness) -> None:
     box.fill(256 * 20)
+    box.box._index.forget(INBOX)
     box.state()
     answer = box.box.read_long(c.GetPages(INBOX, [0, 1]), SYSTEM)
     batch = box.box.run_batch([Write(c.Expunge(INBOX, [(1, 255)], False), SYSTEM)])
@@ -182,6 +197,7 @@ def test_a_page_that_emptied_since_a_thread_read_it_is_not_kept(box: Harness) ->
 def test_a_state_read_ahead_of_its_batch_brings_no_older_page(box: Harness) -> None:
     """Page 1 is in memory; page 0 is read after a commit that changed both and takes the state ahead with it."""
     box.fill(300)
+    box.box._index.forget(INBOX)
     box.state()
     old = box.call(c.GetPages(INBOX, [1]))[0]
     batch = box.box.run_batch([Write(c.SetFlags(INBOX, ALL, c.ADD, pages.SEEN), SYSTEM)])

@@ -24,7 +24,7 @@ class ImapSettings:
     imap_max_line_length: int = setting(64 << 10, "Longest command of a logged-in client.", kind="size", low=8192)
     mail_max_length: int = setting(64 << 20, "Largest message that APPEND takes.", kind="size", low=4096)
     imap_max_user_connections: int = setting(
-        100, "Connections of one user from one address to one worker process (0: no limit).", kind="int", low=0
+        500, "Connections of one user from one address to one worker process (0: no limit).", kind="int", low=0
     )
     imap_max_connections: int = setting(4000, "Connections to one worker process.", kind="int", low=1)
     imap_accept_haproxy: bool = setting(
