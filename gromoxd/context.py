@@ -1,8 +1,8 @@
 """What a worker process is handed by the master: its slot, configuration, listening sockets and shared memory.
 
 A pool names an entry point `package.module:main`; the master forks, `gromoxd.worker` prepares the child (gevent
-patch, privileges, title, signals, heartbeat, stall detector) and calls `main(ctx)`, which returns when `ctx.draining` is
-set and its work is done.
+patch, privileges, title, signals, heartbeat, stall detector) and calls `main(ctx)`, which returns when
+`ctx.draining` is set and its work is done.
 """
 
 from __future__ import annotations
