@@ -52,27 +52,28 @@ class ClientPeer:
         """Send an event."""
         self._link.send(framing.frame(framing.EVENT, 0, framing.encode(event)))
 
-    def run(self) -> None:
-        """Serve until the client goes."""
-        try:
-            for kind, descriptors, number, body in self._link.frames():
-                spool = self._link.take_descriptor() if descriptors else -1
-                if kind == framing.REQUEST and self.instance:
-                    self._request(number, body, spool)
-                elif kind == framing.UPLOAD and self.instance:
-                    self._upload(number, body)
-                elif kind == framing.HELLO and not self.instance:
-                    self._hello(body)
-                else:
-                    raise WireError("frame out of place")
-        except (WireError, ValueError) as error:
-            log.warning("exmdb client sent garbage", extra={"error": str(error)})
-        finally:
-            if self.instance:
-                self._service.left(self)
-            self._link.close()
-            for upload in self._uploads.values():
-                upload.close()
+    def serve(self) -> None:
+        """Serve until the client goes. Does not wait for that."""
+        self._link.listen(self._frame, self._end)
+
+    def _frame(self, kind: int, descriptors: int, number: int, body: bytes) -> None:
+        spool = self._link.take_descriptor() if descriptors else -1
+        if kind == framing.REQUEST and self.instance:
+            self._request(number, body, spool)
+        elif kind == framing.UPLOAD and self.instance:
+            self._upload(number, body)
+        elif kind == framing.HELLO and not self.instance:
+            self._hello(body)
+        else:
+            raise WireError("frame out of place")
+
+    def _end(self, reason: str) -> None:
+        if reason:
+            log.warning("exmdb client sent garbage", extra={"error": reason})
+        if self.instance:
+            self._service.left(self)
+        for upload in self._uploads.values():
+            upload.close()
 
     def _hello(self, body: bytes) -> None:
         hello = framing.HELLO_DECODER.decode(body)
@@ -143,7 +144,7 @@ class StoreServer:
             log.warning("exmdb client refused", extra={"uid": uid})
             client.close()
             return
-        ClientPeer(Link(client, unix=True), self._service, self._shard, self._shards).run()
+        ClientPeer(Link(client, unix=True), self._service, self._shard, self._shards).serve()
 
     def _serve_tcp(self, client: gsocket.socket, address: Any, tls: bool) -> None:
         settings = self._ctx.config.get(ExmdbSettings)

@@ -11,7 +11,7 @@ import gevent
 from gevent.event import Event as GEvent
 from gevent.hub import Waiter
 
-from gromoxd.errors import Ec, MapiError, WireError
+from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import framing
 from gromoxd.exmdb.calls import Call, Event
 from gromoxd.exmdb.link import Link
@@ -24,7 +24,7 @@ class Lost(Exception):
 
 
 class Connection:
-    """One `Link` after its HELLO. `on_event` is called in the reading greenlet; `on_close` once."""
+    """One `Link` after its HELLO. `on_event` may be called in the hub and must not block; `on_close` is called once."""
 
     def __init__(
         self,
@@ -41,12 +41,11 @@ class Connection:
         self._next = 0
         self._on_event = on_event
         self._on_close = on_close
-        # A Waiter is switched to from the hub only; one that was given up in the meantime ignores it.
-        self._run = gevent.get_hub().loop.run_callback
+        self._hub = gevent.get_hub()
         self._ready = GEvent()
-        link.send(framing.frame(framing.HELLO, 0, framing.encode(framing.Hello(framing.VERSION, instance, shard, 0))))
-        self._reading = gevent.spawn(self._read)
         self._sweeping = gevent.spawn(self._sweep)
+        link.listen(self._frame, lambda reason: self.close())
+        link.send(framing.frame(framing.HELLO, 0, framing.encode(framing.Hello(framing.VERSION, instance, shard, 0))))
 
     def wait_ready(self, seconds: float) -> None:
         """Until the owner's HELLO came. Lost when it does not."""
@@ -87,30 +86,27 @@ class Connection:
             while self.link.queued > 4 * framing.UPLOAD_CHUNK and self.alive:
                 gevent.sleep(0.002)
 
-    def _read(self) -> None:
-        try:
-            for kind, _, number, body in self.link.frames():
-                if kind == framing.ANSWER or kind == framing.FAILURE:
-                    self._answer(kind, number, body)
-                elif kind == framing.EVENT:
-                    self._on_event(framing.EVENT_DECODER.decode(body))
-                elif kind == framing.HELLO:
-                    self.shards = framing.HELLO_DECODER.decode(body).shards
-                    self._ready.set()
-        except (WireError, ValueError):
-            pass  # garbage from an owner ends the link like a crash of it would
-        finally:
-            self.close()
-
-    def _answer(self, kind: int, number: int, body: bytes) -> None:
-        entry = self._calls.pop(number, None)
-        if entry is None:
-            return
-        waiter, decoder, _ = entry
+    def _frame(self, kind: int, descriptors: int, number: int, body: bytes) -> None:
         if kind == framing.ANSWER:
-            self._run(waiter.switch, decoder.decode(body))
+            entry = self._calls.pop(number, None)
+            if entry is not None:
+                self._resume(entry[0].switch, entry[1].decode(body))
+        elif kind == framing.FAILURE:
+            entry = self._calls.pop(number, None)
+            if entry is not None:
+                self._resume(entry[0].throw, framing.decode_failure(body))
+        elif kind == framing.EVENT:
+            self._on_event(framing.EVENT_DECODER.decode(body))
+        elif kind == framing.HELLO:
+            self.shards = framing.HELLO_DECODER.decode(body).shards
+            self._ready.set()
+
+    def _resume(self, switch: Callable[[Any], None], value: Any) -> None:
+        """Go on with a caller. A Waiter is switched to in the hub only; one that was given up ignores it."""
+        if gevent.getcurrent() is self._hub:
+            switch(value)
         else:
-            self._run(waiter.throw, framing.decode_failure(body))
+            self._hub.loop.run_callback(switch, value)
 
     def _sweep(self) -> None:
         while self.alive:
@@ -118,7 +114,7 @@ class Connection:
             now = time.monotonic()
             for number in [n for n, entry in self._calls.items() if entry[2] < now]:
                 waiter = self._calls.pop(number)[0]
-                self._run(waiter.throw, MapiError(Ec.ecTimeout, "no answer from the store in time"))
+                self._resume(waiter.throw, MapiError(Ec.ecTimeout, "no answer from the store in time"))
 
     def close(self) -> None:
         """Break the link; calls in flight get Lost."""
@@ -129,8 +125,7 @@ class Connection:
         self.link.close()
         entries, self._calls = list(self._calls.values()), {}
         for waiter, _, _ in entries:
-            self._run(waiter.throw, Lost("connection to the store broke"))
+            self._hub.loop.run_callback(waiter.throw, Lost("connection to the store broke"))
         self._on_close(self)
-        for greenlet in (self._reading, self._sweeping):
-            if greenlet is not gevent.getcurrent():
-                greenlet.kill(block=False)
+        if self._sweeping is not gevent.getcurrent():
+            self._sweeping.kill(block=False)
