@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from gromoxd.directory.errors import DirectoryDown
 from gromoxd.directory.settings import DatabaseSettings
 from gromoxd.errors import MapiError
+from gromoxd.shm.lock import allocate_lock  # the real one: loaded by the master, before a worker patches the module
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -85,6 +86,8 @@ class Database:
         self.settings = settings
         self._engine = make_engine(settings, site, must_exist=True)
         self._free: list[tuple[Connection, float]] = []
+        self._first = allocate_lock()
+        self._opened = False
         self._pid = os.getpid()
 
     def run(self, work: Callable[[Connection], T]) -> T:
@@ -101,9 +104,20 @@ class Database:
                     raise _down(error) from error
                 log.info("directory connection was lost, opening another")
         try:
-            return self._use(self._engine.connect(), work)
+            return self._use(self._connect(), work)
         except SQLAlchemyError as error:
             raise _down(error) from error
+
+    def _connect(self) -> Connection:
+        """A new connection. SQLAlchemy guards the first one with a lock, and two threads that meet at one of gevent's
+        locks may wait for ever; so they meet at a real one.
+        """
+        if self._opened:
+            return self._engine.connect()
+        with self._first:
+            connection = self._engine.connect()
+            self._opened = True
+            return connection
 
     def _kept(self) -> Connection | None:
         if self._pid != os.getpid():  # a parent's connections are not ours to use, nor to close

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import sleep  # the real one: imported by the master, before a worker patches the module
 
+__all__ = ["ProcessLock", "allocate_lock"]
+
 _TRIES = 12
 _PAUSE = 0.0002
 
