@@ -23,10 +23,14 @@ from gromoxd.exmdb import calls
 from gromoxd.exmdb.calls import Call, Done, Event
 from store.mailbox import Mailbox, Write
 from store.settings import StoreSettings
+from store.threads import Threads
 from store.writer import Answer, Writer, as_mapi_error
 
 log = logging.getLogger(__name__)
 SWEEP = 1.0
+OPENERS = 4
+"""Threads that open and close mailboxes."""
+
 REST = 1.0
 """A mailbox that nobody used for so long gives back what memory it can."""
 
@@ -79,7 +83,8 @@ class StoreService:
         self._opening: dict[str, AsyncResult[Open]] = {}
         self._instances: dict[bytes, int] = {}
         self._untrimmed, self._trim_after = False, 0.0
-        self.pool = ThreadPool(settings().store_threads)
+        self._writers = Threads(settings().store_threads)
+        self.pool = ThreadPool(OPENERS)
         self._long = ThreadPool(settings().store_long_threads)
         self._upkeep = gevent.spawn(self._sweep)
 
@@ -226,7 +231,7 @@ class StoreService:
             )  # fmt: skip
 
         mailbox = self.pool.apply(make)
-        entry = self._open[maildir] = Open(mailbox, Writer(mailbox, self.pool, self._board), owner)
+        entry = self._open[maildir] = Open(mailbox, Writer(mailbox, self._writers, self._board), owner)
         self._board.set("open_mailboxes", len(self._open))
         return entry
 

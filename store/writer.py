@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import gevent
 from gevent.event import Event
-from gevent.threadpool import ThreadPool
 
 from gromoxd.context import SlotBoard
 from gromoxd.errors import Ec, MapiError
+from store.threads import Threads
 
 log = logging.getLogger(__name__)
 MOST_BATCH = 256
@@ -34,43 +33,49 @@ class Writable(Protocol):
 class Writer:
     """Queues writes of one mailbox. `submit` is called in the loop, and so are the answers."""
 
-    def __init__(self, mailbox: Writable, pool: ThreadPool, board: SlotBoard) -> None:
+    def __init__(self, mailbox: Writable, threads: Threads, board: SlotBoard) -> None:
         self._mailbox = mailbox
-        self._pool = pool
+        self._threads = threads
         self._board = board
         self._queue: list[tuple[Any, Answer]] = []
-        self._running = False
+        self._taken: list[tuple[Any, Answer]] = []
+        self._started = 0.0
         self.idle = Event()
         self.idle.set()
 
     def submit(self, write: Any, answer: Answer) -> None:
         """Queue a write (store.mailbox.Write)."""
         self._queue.append((write, answer))
-        if not self._running:
-            self._running = True
+        if not self._taken:
             self.idle.clear()
-            gevent.spawn(self._run)
+            self._next()
 
-    def _run(self) -> None:
-        try:
-            while self._queue:
-                taken, self._queue = self._queue[:MOST_BATCH], self._queue[MOST_BATCH:]
-                self._commit(taken)
-        finally:
-            self._running = False
+    def _next(self) -> None:
+        self._taken, self._queue = self._queue[:MOST_BATCH], self._queue[MOST_BATCH:]
+        if not self._taken:
             self.idle.set()
+            return
+        self._started = time.perf_counter()
+        self._threads.run(self._mailbox.run_batch, ([write for write, _ in self._taken],), self._done)
 
-    def _commit(self, taken: list[tuple[Any, Answer]]) -> None:
-        started = time.perf_counter()
-        writes = [write for write, _ in taken]
+    def _done(self, batch: Any, error: BaseException | None) -> None:
+        """In the hub: make the batch visible, answer its callers, go on."""
+        taken = self._taken
+        results: list[Any] = [error] * len(taken)
         try:
-            results = self._mailbox.publish(self._pool.apply(self._mailbox.run_batch, (writes,)))
-        except Exception as error:
-            log.exception("mailbox batch failed", extra={"calls": len(writes)})
+            if error is None:
+                results = self._mailbox.publish(batch)
+        except Exception as bug:  # noqa: BLE001 - logged and counted below, and the callers are told
+            error = bug
+            results = [bug] * len(taken)
+        if error is not None:
+            log.error("mailbox batch failed", extra={"calls": len(taken)}, exc_info=error)
             self._board.add("internal_errors")
-            results = [error] * len(writes)
         self._board.add("commits")
-        self._board.add("commit_us_total", int((time.perf_counter() - started) * 1e6))
+        took = time.perf_counter() - self._started
+        self._board.add("commit_us_total", int(took * 1e6))
+        self._board.observe_ms("commit_ms", took * 1e3)
+        self._next()
         for (_, answer), result in zip(taken, results, strict=True):
             answer(result)
 

@@ -215,7 +215,9 @@ class Client:
     def _count(self, started: float) -> None:
         if self._board is not None:
             self._board.add("rpc_calls")
-            self._board.add("rpc_us_total", int((time.monotonic() - started) * 1e6))
+            took = time.monotonic() - started
+            self._board.add("rpc_us_total", int(took * 1e6))
+            self._board.observe_ms("rpc_ms", took * 1e3)
 
     def close(self) -> None:
         """Drop every connection."""
