@@ -25,7 +25,8 @@ def create(site: Site) -> None:
     """Make the tables in an empty database (SQLite: the file too)."""
     from gromoxd.directory import schema
 
-    path, owner = site.database_file, _owner(site)
+    path = site.database_file
+    owner = _owner(site) if path else None  # with MariaDB no file is made, and this host may not run the server
     if path:
         _make_folder(os.path.dirname(path), owner)
     before = os.umask(0o077)

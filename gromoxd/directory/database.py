@@ -57,8 +57,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _mysql(settings: DatabaseSettings) -> Engine:
     options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT}
-    if settings.mysql_rdwr_timeout:
-        options |= {"read_timeout": settings.mysql_rdwr_timeout, "write_timeout": settings.mysql_rdwr_timeout}
+    if limit := settings.mysql_rdwr_timeout:  # a database that hangs accepts connections, and then says nothing
+        options = {"connect_timeout": min(limit, _CONNECT_TIMEOUT), "read_timeout": limit, "write_timeout": limit}
     if settings.mysql_host.startswith("/"):
         options["unix_socket"] = settings.mysql_host
     if settings.mysql_tls_cert:
@@ -72,7 +72,8 @@ def _mysql(settings: DatabaseSettings) -> Engine:
         database=settings.mysql_dbname,
         query={"charset": "utf8mb4"},
     )
-    return create_engine(url, poolclass=NullPool, connect_args=options)
+    # Every use ends its transaction itself: a rollback at closing time would only complain of connections that died.
+    return create_engine(url, poolclass=NullPool, pool_reset_on_return=None, connect_args=options)
 
 
 class Database:

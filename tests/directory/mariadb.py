@@ -16,26 +16,43 @@ from sqlalchemy.pool import NullPool
 from tests.conftest import require_binary
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[Path]:
-    """Run a server without network; yields its socket. `folder` must have a short path (socket names are limited)."""
-    install, daemon = require_binary("mariadb-install-db"), require_binary("mariadbd")
-    data, socket = folder / "data", folder / "sock"
-    user = [] if os.geteuid() else ["--user=root"]
-    common = ["--no-defaults", f"--datadir={data}"]
+def install(folder: Path) -> None:
+    """Make the system tables."""
+    program = require_binary("mariadb-install-db")
     subprocess.run(
-        [install, *common, *user, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        [program, *_common(folder), "--auth-root-authentication-method=normal", "--skip-test-db"],
         check=True, capture_output=True,
     )  # fmt: skip
-    log = folder / "log"
+
+
+def _common(folder: Path) -> list[str]:
+    return ["--no-defaults", f"--datadir={folder / 'data'}", *([] if os.geteuid() else ["--user=root"])]
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start it on `folder`/sock, and wait until it answers."""
+    daemon, socket, log = require_binary("mariadbd"), folder / "sock", folder / "log"
     options = ["--skip-networking", f"--socket={socket}", f"--pid-file={folder / 'pid'}", f"--log-error={log}",
                "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M",
                "--innodb-flush-method=nosync", "--innodb-doublewrite=0", "--innodb-file-per-table=0",
                "--skip-sync-frm", "--skip-log-bin"]  # fmt: skip
-    process = subprocess.Popen([daemon, *common, *user, *options], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([daemon, *_common(folder), *options], stderr=subprocess.DEVNULL)
     try:
         _wait_for(socket, process, log)
-        yield socket
+    except BaseException:
+        process.kill()
+        process.wait(30)
+        raise
+    return process
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Path]:
+    """Run a server without network; yields its socket. `folder` must have a short path (socket names are limited)."""
+    install(folder)
+    process = start(folder)
+    try:
+        yield folder / "sock"
     finally:
         process.terminate()
         process.wait(30)
