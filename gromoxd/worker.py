@@ -239,11 +239,20 @@ def prepare(launch: Launch) -> None:
 
     setproctitle.setproctitle(f"gromoxd: {launch.slot}")
     os.setpgid(0, 0)  # a terminal's Ctrl-C is for the master, which stops the workers in order
-    monkey.patch_all()
+    patch()
     gevent.reinit()
     setup_log(launch)
     faulthandler.enable(launch.dump, all_threads=True)
     sys.setswitchinterval(SWITCH_INTERVAL)
+
+
+def patch() -> None:
+    """gevent's patches. The logging module gets its real lock back: threads of pools log, too, and one that meets
+    another at a greenlets' lock may wait for ever. Nobody switches greenlets while holding it.
+    """
+    real = logging._lock  # type: ignore[attr-defined]
+    monkey.patch_all()
+    logging._lock = real  # type: ignore[attr-defined]
 
 
 def settle_memory() -> None:

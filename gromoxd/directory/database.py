@@ -113,12 +113,13 @@ class Database:
         """A new connection. SQLAlchemy guards the first one with a lock, and two threads that meet at one of gevent's
         locks may wait for ever; so they meet at a real one.
         """
-        if self._opened:
-            return self._engine.connect()
-        with self._first:
-            connection = self._engine.connect()
-            self._opened = True
-            return connection
+        if not self._opened:
+            with self._first:
+                if not self._opened:
+                    connection = self._engine.connect()
+                    self._opened = True
+                    return connection
+        return self._engine.connect()
 
     def _kept(self) -> Connection | None:
         if self._pid != os.getpid():  # a parent's connections are not ours to use, nor to close

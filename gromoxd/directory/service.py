@@ -28,6 +28,7 @@ from gromoxd.directory.settings import DatabaseSettings, DirectorySettings
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.api import MailboxRef
 from gromoxd.master.settings import MasterSettings
+from gromoxd.shm.lock import allocate_lock  # the real one: loaded by the master, before a worker patches the module
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Directory:
         self._domains: Records[Domain] = Records(shared, b"d", Domain)
         self._servers: Records[Server] = Records(shared, b"s", Server)
         self._lists: Records[MailingList] = Records(shared, b"l", MailingList)
+        self._making = allocate_lock()
         self._login = Authenticator(self)
         self._resolver = Resolver(self)
 
@@ -155,13 +157,18 @@ class Directory:
                 self.board.observe_ms("sql_ms", (time.monotonic() - started) * 1000)
 
     def database(self) -> Database:
-        """The database of the settings in force; made anew when they have changed."""
+        """The database of the settings in force; made anew when they have changed. Called from threads."""
         settings = self.config.get(DatabaseSettings)
-        if self._database is None or self._database.settings != settings:
-            if self._database is not None:
-                self._database.close()
-            self._database = Database(settings, self._site)
-        return self._database
+        database = self._database
+        if database is not None and database.settings == settings:
+            return database
+        with self._making:
+            database = self._database
+            if database is None or database.settings != settings:
+                if database is not None:
+                    database.close()
+                database = self._database = Database(settings, self._site)
+            return database
 
     def close(self) -> None:
         """Close the database connections."""
