@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls, keys
 from gromoxd.exmdb.api import Exmdb, MailboxRef
 from gromoxd.exmdb.pages import FolderState, Page
-from workers.imap.view import DECODER, IndexPage, View
+from workers.imap.view import DECODER, IndexPage, View, common_ends
 
 TRIES = 40
 PAGES_A_CALL = 200
@@ -75,9 +75,9 @@ class FolderIndex:
             if missing:
                 missing = self._load(missing, loaded)
             if not missing:
-                if any(ref is None for ref in refs):
+                if None in refs:
                     refs, _ = self._refs(state.pages, known, loaded)
-                return View(data, state, tuple(ref for ref in refs if ref is not None))
+                return View(data, state, tuple(cast("list[IndexPage]", refs)), known=known)
             newer = self.raw() if attempt < 2 else data
             data = newer if newer != data else self._ask(missing, loaded)
         raise MapiError(Ec.ecBusy, "the folder changes too quickly to be read")
@@ -89,12 +89,13 @@ class FolderIndex:
         words = memoryview(table).cast("Q")
         refs: list[IndexPage | None] = []
         missing: list[Entry] = []
-        head = 0
+        head = tail = 0
+        old: dict[int, IndexPage] = {}
         if known is not None:
-            head = _same_head(known.state.pages, table)
+            head, tail = common_ends(known.state.pages, table, ENTRY)
             refs.extend(known.refs[:head])
-        old = {ref.number: ref for ref in known.refs[head:]} if known is not None else {}
-        for at in range(head, len(words) // 2):
+            old = {ref.number: ref for ref in known.refs[head : len(known.refs) - tail]}
+        for at in range(head, len(words) // 2 - tail):
             number, cn = words[2 * at] & 0xFFFFFFFF, words[2 * at + 1]
             ref = old.get(number)
             if ref is None or ref.cn != cn:
@@ -102,6 +103,8 @@ class FolderIndex:
             if ref is None:
                 missing.append(Entry(number, words[2 * at] >> 32, cn))
             refs.append(ref)
+        if known is not None:
+            refs.extend(known.refs[len(known.refs) - tail :])
         return refs, missing
 
     def _load(self, missing: list[Entry], loaded: dict[tuple[int, int], IndexPage]) -> list[Entry]:
@@ -149,15 +152,3 @@ def _keep(entry: Entry, data: bytes, loaded: dict[tuple[int, int], IndexPage]) -
         return False
     loaded[entry.number, entry.cn] = IndexPage(entry.number, entry.cn, page)
     return True
-
-
-def _same_head(a: bytes, b: bytes) -> int:
-    """How many entries at the beginning of two page tables are the same (bisection: memcmp is fast)."""
-    low, high = 0, min(len(a), len(b)) // ENTRY
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[: middle * ENTRY] == b[: middle * ENTRY]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

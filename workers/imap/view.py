@@ -8,7 +8,7 @@ be told (RFC 3501 7.4.1), `hold` gives the session a view of its own in which th
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress
 from operator import ne
 
@@ -70,14 +70,34 @@ class View:
 
     __slots__ = ("_first_unseen", "held", "numbers", "raw", "refs", "starts", "state")
 
-    def __init__(self, raw: bytes, state: FolderState, refs: tuple[IndexPage, ...], held: bool = False) -> None:
+    def __init__(
+        self,
+        raw: bytes,
+        state: FolderState,
+        refs: tuple[IndexPage, ...],
+        held: bool = False,
+        known: View | None = None,
+    ) -> None:
+        """`known` is an earlier view: what both have in common is taken over, so that a change costs its own size."""
         self.raw = raw
         self.state = state
         self.refs = refs
         self.held = held
-        self.starts = [0, *accumulate(map(len, refs))]
-        self.numbers = [ref.number for ref in refs]
+        if known is None:
+            self.starts = [0, *accumulate(map(len, refs))]
+            self.numbers = [ref.number for ref in refs]
+        else:
+            self._take_over(known)
         self._first_unseen = -1
+
+    def _take_over(self, known: View) -> None:
+        head, tail = common_ends(known.refs, self.refs)
+        fresh = self.refs[head : len(self.refs) - tail]
+        end = len(known.refs) - tail
+        self.numbers = [*known.numbers[:head], *(ref.number for ref in fresh), *known.numbers[end:]]
+        starts = list(accumulate(map(len, fresh), initial=known.starts[head]))
+        moved, rest = starts[-1] - known.starts[end], known.starts[end + 1 :]
+        self.starts = known.starts[:head] + starts + ([start + moved for start in rest] if moved else rest)
 
     @property
     def exists(self) -> int:
@@ -191,10 +211,30 @@ def spans_of_rows(rows: dict[int, list[int]]) -> Spans:
 # ---------------------------------------------------------------------------------------------- comparing
 
 
+def common_ends(a: Sequence[object], b: Sequence[object], width: int = 1) -> tuple[int, int]:
+    """How many items at the beginning, and of the others at the end, are the same. Bisection: slices compare fast.
+
+    An item is `width` elements long (page tables are bytes).
+    """
+    most = min(len(a), len(b)) // width
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        same = a[: middle * width] == b[: middle * width]
+        low, high = (middle, high) if same else (low, middle - 1)
+    head = low
+    low, high = 0, most - head
+    while low < high:
+        middle = (low + high + 1) // 2
+        same = a[len(a) - middle * width :] == b[len(b) - middle * width :]
+        low, high = (middle, high) if same else (low, middle - 1)
+    return head, low
+
+
 def expunged(old: View, new: View) -> list[int]:
     """The numbers (in `old`) of messages that `new` does not have, descending."""
     gone: list[int] = []
-    for index, ref, other in _changed_pages(old, new):
+    for index, ref, other, _ in _changed_pages(old, new):
         start = old.starts[index] + 1
         if other is None:
             gone.extend(range(start, start + len(ref)))
@@ -205,10 +245,13 @@ def expunged(old: View, new: View) -> list[int]:
     return gone
 
 
-def _changed_pages(old: View, new: View) -> Iterator[tuple[int, IndexPage, IndexPage | None]]:
-    """Pages of `old` that are others (or missing) in `new`."""
-    at, theirs = 0, new.refs
-    for index, ref in enumerate(old.refs):
+def _changed_pages(old: View, new: View) -> Iterator[tuple[int, IndexPage, IndexPage | None, int]]:
+    """Pages of `old` that are others (or missing) in `new`: index in `old`, the page, the other one, its index."""
+    theirs = new.refs
+    head, tail = common_ends(old.refs, theirs)
+    at = head
+    for index in range(head, len(old.refs) - tail):
+        ref = old.refs[index]
         if at < len(theirs) and theirs[at] is ref:
             at += 1
             continue
@@ -217,13 +260,13 @@ def _changed_pages(old: View, new: View) -> Iterator[tuple[int, IndexPage, Index
         other = theirs[at] if at < len(theirs) and theirs[at].number == ref.number else None
         if other is not None:
             at += 1
-        yield index, ref, other
+        yield index, ref, other, at - 1
 
 
 def hold(old: View, new: View) -> View:
     """`new` with those messages of `old` that it has lost, so that the numbers of `old` stay valid."""
     replaced: dict[int, IndexPage] = {}
-    for _, ref, other in _changed_pages(old, new):
+    for _, ref, other, _ in _changed_pages(old, new):
         if other is None:
             replaced[ref.number] = IndexPage(ref.number, 0, ref.page, frozenset(ref.page.uids))
         elif ref.page.uids != other.page.uids[: len(ref)]:
@@ -264,11 +307,9 @@ def changed(old: View, new: View, with_modseq: bool, skip: frozenset[int] = froz
     New messages and those that `new` does not have are not among them, nor those of the pages (of `old`) in `skip`.
     """
     spans: Spans = []
-    where = {ref.number: index for index, ref in enumerate(new.refs)}
-    for at, ref, other in _changed_pages(old, new):
+    for at, ref, other, index in _changed_pages(old, new):
         if other is None or at in skip:
             continue
-        index = where[other.number]
         if ref.page.uids == other.page.uids[: len(ref)]:
             rows = changed_rows(ref, other, with_modseq)
         else:
