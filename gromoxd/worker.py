@@ -160,8 +160,9 @@ class Worker:
 
     def _take_over(self) -> None:
         problems = self.ctx.config.reload()  # type: ignore[attr-defined]
-        if any(problem.fatal for problem in problems):
-            log.warning("configuration is bad, the old one stays in force")
+        fatal = [str(problem) for problem in problems if problem.fatal]
+        if fatal:  # such as a file that the master, being root, can read, and the workers' user cannot
+            log.warning("configuration is bad, the old one stays in force", extra={"reason": "; ".join(fatal)})
         setup_log(self.launch)
         logs.reopen()
         for hook in list(self.ctx.reload_hooks):

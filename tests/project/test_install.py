@@ -10,19 +10,27 @@ import pytest
 
 from tests.conftest import require_binary
 from tests.project.tree import ROOT
+from tests.services import installed as works
+from tests.services.daemons import open_folder
 
 pytestmark = pytest.mark.slow
 
 
-def install(destination: Path) -> None:
-    command = ["make", "-C", str(ROOT), "install", f"DESTDIR={destination}", "PREFIX=/opt/gx"]
+def install(destination: str, prefix: str, sysconfdir: str = "/etc") -> None:
+    command = ["make", "-C", str(ROOT), "install", f"DESTDIR={destination}", f"PREFIX={prefix}"]
+    command.append(f"SYSCONFDIR={sysconfdir}")
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
 
 
-def test_install(tmp_path: Path) -> None:
+def test_install() -> None:
     require_binary("make")
-    install(tmp_path)
+    with open_folder() as folder:
+        installed(folder)
+
+
+def installed(tmp_path: Path) -> None:
+    install(str(tmp_path), "/opt/gx")
     prefix = tmp_path / "opt" / "gx"
     home = prefix / "lib" / "gromoxd"
     for command in ("gromoxd", "gromoxctl"):
@@ -45,7 +53,10 @@ def test_install(tmp_path: Path) -> None:
 
     configured = tmp_path / "etc" / "gromox" / "imap.cfg"
     assert configured.read_bytes() == (ROOT / "conf" / "imap.cfg").read_bytes()
+    examples = prefix / "share" / "gromoxd" / "examples"
+    assert (examples / "haproxy.cfg").read_bytes() == (ROOT / "conf" / "examples" / "haproxy.cfg").read_bytes()
     configured.write_text("imap_conn_timeout=1h\n")
-    install(tmp_path)
+    install("", str(prefix), str(tmp_path / "etc"))  # over the first, and as it stands: it can be started from here
     assert configured.read_text() == "imap_conn_timeout=1h\n"
     assert not (prefix / "lib" / "gromoxd.old").exists() and not (prefix / "lib" / "gromoxd.new").exists()
+    works.check(prefix, tmp_path / "etc" / "gromox", tmp_path / "site")

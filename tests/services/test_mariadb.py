@@ -9,8 +9,6 @@ import signal
 import smtplib
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,41 +19,15 @@ import pytest
 from tests.conftest import require_binary
 from tests.directory import mariadb
 from tests.services.daemons import EXAMPLES, Postfix, example, open_folder, postfix, run
+from tests.services.plain import Service
 from tests.support import messages
-from tests.support.server import LISTENERS, Server, until
+from tests.support.server import Server, until
 
 pytestmark = pytest.mark.slow
 USERS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 ALICE, BOB, CAROL, DAVE, ERIN, FRANK, GRACE = (f"{name}@example.org" for name in USERS)
 SHARED = "shared@example.org"
 PASSWORD = "correct horse 7"
-SERVICES = {
-    "imap_listen": "imap", "imap_listen_tls": "imaps", "pop3_listen": "pop3", "pop3_listen_tls": "pop3s",
-    "lda_listen": "lmtp", "http_listen": "http", "http_listen_tls": "https",
-}  # fmt: skip
-
-
-class Service(Server):
-    """A server as it is installed: not embedded, nothing made by itself. It is up when /healthz says so."""
-
-    def __init__(self, site: Path, **options: str) -> None:
-        super().__init__(site, options={"running_identity": "", **options}, embedded=False)
-        self.info = {"users": {}}
-        for listeners in LISTENERS.values():
-            for setting, port in listeners.items():
-                self.info[SERVICES[setting]] = {"host": self.host, "port": port}
-        (site / "data").mkdir(parents=True)
-        self._choose_addresses()
-
-    def _is_up(self, begun: float) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log()[-3000:]
-        host, port = self.address("http")
-        try:
-            with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 class Place:
@@ -89,9 +61,13 @@ class Place:
             database="mysql",
         )
         server = Service(
-            self.site, credential_cache_lifetime="10min", mysql_object_cache_lifetime="10min",
-            negative_cache_lifetime="0", auth_fail_delay="0",
+            self.site,
+            options={
+                "running_identity": "", "credential_cache_lifetime": "10min", "mysql_object_cache_lifetime": "10min",
+                "negative_cache_lifetime": "0", "auth_fail_delay": "0",
+            },
         )  # fmt: skip
+        server._choose_addresses()
         server.options["host_id"] = server.host
         server.set_conf(
             "mysql_adaptor.cfg", directory_backend="mysql", mysql_host=str(self.socket), mysql_username="gromox",

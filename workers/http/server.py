@@ -53,12 +53,30 @@ class GunicornLog:
         """Nothing: SIGUSR1 is handled by gromoxd.worker."""
 
 
+class Waiting(gevent.Timeout):
+    """Around a connection's wait for its next request: while it lasts, the connection may be closed at any time."""
+
+    def __init__(self, seconds: float, all_of_them: dict[Waiting, Any]) -> None:
+        super().__init__(seconds, False)  # type: ignore[arg-type]  # False: the with block just ends
+        self._all = all_of_them
+
+    def __enter__(self) -> Waiting:
+        self._all[self] = gevent.getcurrent()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        self._all.pop(self, None)
+        return super().__exit__(*error)
+
+
 class HttpWorker(GeventWorker):  # type: ignore[misc]
     """Views of one worker share everything but `cfg` (TLS or not) and `wsgi`; made by `view`."""
 
     def __init__(self, ctx: WorkerContext, cfg: Any) -> None:
         self.ctx = ctx
         self.tls = TlsSource()
+        self.waiting: dict[Waiting, Any] = {}
         settings = ctx.config.get(MasterSettings)
         sockets = [listener.sock for listener in ctx.listeners]
         super().__init__(0, os.getppid(), sockets, None, settings.worker_timeout, cfg, GunicornLog())
@@ -85,6 +103,10 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """gunicorn's, without the step that makes the event loop anew."""
         AsyncWorker.init_process(self)
+
+    def timeout_ctx(self) -> Waiting:
+        """What gunicorn puts around the wait for a request."""
+        return Waiting(self.cfg.keepalive, self.waiting)
 
     def notify(self) -> None:
         """The heartbeat is the slot's."""
@@ -144,6 +166,8 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
             gevent.sleep(0.1)
         for server in servers:
             server.close()
+        for wait, greenlet in list(self.waiting.items()):  # a proxy's idle connections would hold up the end
+            greenlet.kill(wait, block=False)
         limit = self._common().drain_seconds
         gevent.wait([greenlet for pool in pools for greenlet in pool], timeout=limit)
 
@@ -169,6 +193,7 @@ def gunicorn_config(ctx: WorkerContext) -> Any:
         "limit_request_line": ours.http_header_max_size, "limit_request_field_size": ours.http_header_max_size,
         "limit_request_fields": HEADER_FIELDS,
         "graceful_timeout": round(ctx.config.get(MasterSettings).graceful_timeout), "umask": 0o077,
+        "user": os.geteuid(), "group": os.getegid(),  # its defaults are those of the master: root
     }.items():  # fmt: skip
         cfg.set(name, value)
     return cfg
