@@ -1,4 +1,4 @@
-"""What `make install` has put in place, at work: as root on ports below 1024 with workers as nobody, and without root."""
+"""What `make install` put in place, at work: as root on ports below 1024 with workers as nobody, and without root."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def dropped(service: Service) -> None:
 
 def private(site: Path, owner: int) -> None:
     """Mailboxes and the directory belong to the workers; others see and enter nothing."""
-    files = [path for path in (site / "data").rglob("*")]
+    files = list((site / "data").rglob("*"))
     assert any(path.name == "mailbox.sqlite3" for path in files)
     for path in [site / "data", *files]:
         found = path.stat()
