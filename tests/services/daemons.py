@@ -125,6 +125,17 @@ class Postfix:
         """The messages that are still in the queue, as lines of JSON."""
         return run(require_binary("postqueue"), "-c", self.etc, "-j").splitlines()
 
+    def pause(self) -> None:
+        """Take mail in, and keep it in the queue."""
+        run(require_binary("postconf"), "-c", self.etc, "defer_transports = gromoxd")
+        run(require_binary("postfix"), "-c", self.etc, "reload")
+
+    def resume(self) -> None:
+        """Deliver again, what waits first of all."""
+        run(require_binary("postconf"), "-c", self.etc, "-X", "defer_transports")
+        run(require_binary("postfix"), "-c", self.etc, "reload")
+        self.flush()
+
     def flush(self) -> None:
         """Try everything in the queue now."""
         run(require_binary("postqueue"), "-c", self.etc, "-f")

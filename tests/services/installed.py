@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.conftest import require_binary
 from tests.services.daemons import run
 from tests.services.plain import Service
 from tests.support import messages
@@ -95,10 +96,18 @@ def private(site: Path, owner: int) -> None:
         assert path.stat().st_mode & 0o777 == 0o600, path
 
 
+def as_the_unit_has_it(prefix: Path) -> list[str]:
+    """setpriv with the capabilities that the installed unit leaves to the master, and no new privileges."""
+    unit = (prefix / "lib" / "systemd" / "system" / "gromoxd.service").read_text()
+    (left,) = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("CapabilityBoundingSet=")]
+    names = ",".join("+" + name.removeprefix("CAP_").lower() for name in left.split())
+    return [require_binary("setpriv"), "--no-new-privs", f"--bounding-set=-all,{names}", "--inh-caps=-all"]
+
+
 def check(prefix: Path, etc: Path, site: Path) -> None:
     """All of it, on an installation whose paths are where it stands."""
     root = os.geteuid() == 0
-    service = Service(site, config=etc, binaries=prefix / "bin")
+    service = Service(site, config=etc, binaries=prefix / "bin", before=as_the_unit_has_it(prefix) if root else ())
     ports = LOW if root else {setting: 10000 + port for setting, port in LOW.items()}
     configure(etc, service.host, ports, NOBODY if root else "")
     certificate(etc)
@@ -164,6 +173,7 @@ def unprivileged(service: Service) -> None:
     """The same site without root from the start: running_identity is of no account then."""
     nobody = pwd.getpwnam(NOBODY)
     os.chown(service.site / "run" / "gromoxd.lock", nobody.pw_uid, nobody.pw_gid)
+    service.before = ()
     service.more = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     for setting, port in LOW.items():
         service.options[setting] = f"{service.host}:{10000 + port}"

@@ -179,6 +179,25 @@ def test_mail_waits_while_the_server_is_down(front: Front) -> None:
             assert len(inbox(front.server, user, f"patient {number}")) == 1
 
 
+def test_killed_while_mail_comes_in(front: Front) -> None:
+    """kill -9 of everything under way: what Postfix did not hear the end of it sends again, and it is there once."""
+    names = [f"hit {number}." for number in range(60)]
+    front.mta.pause()
+    for name in names:
+        front.send(message(name), ALICE, BOB)
+    front.server.lmtp().close()
+    before = front.server.metric("deliveries")
+    front.mta.resume()
+    until(lambda: front.server.metric("deliveries") > before + 20, seconds=30, describe="deliveries", step=0.001)
+    front.server.kill_tree()
+    assert front.mta.queue(), "it was killed in the middle"
+    front.server.start()
+    until(front.mta.is_empty, seconds=60, describe="an empty queue", step=0.2)
+    for user in (ALICE, BOB):
+        found = sorted(str(parsed(raw)["Subject"]) for raw in inbox(front.server, user, "hit "))
+        assert found == sorted(names)
+
+
 def test_the_queue_folder_is_the_tests_own(front: Front) -> None:
     assert Path("/var/spool/postfix") not in front.mta.folder.parents
     assert "fatal:" not in front.mta.log() and "panic:" not in front.mta.log()
