@@ -139,6 +139,8 @@ def test_what_is_no_search(text: bytes) -> None:
     [
         (b"CHARSET FROB ALL", []), (b"CHARSET base64 ALL", []), (b"CHARSET UTF-8 SUBJECT @", [b"\xff"]),
         (b"CHARSET US-ASCII SUBJECT @", [b"\xc3\xbc"]), (b"SUBJECT @", [b"\xff"]), (b'CHARSET "\x01" ALL', []),
+        (b"CHARSET punycode ALL", []), (b"CHARSET idna ALL", []), (b"CHARSET unicode_escape ALL", []),
+        (b'CHARSET UTF-7 SUBJECT "+2AA-"', []), (b'CHARSET UTF-7 HEADER x "+2AA-"', []),
     ],
 )  # fmt: skip
 def test_bad_charset(text: bytes, literals: list[bytes]) -> None:

@@ -30,12 +30,12 @@ def identify(session: Session, cursor: Cursor) -> bytes:
 
 
 def _fields(cursor: Cursor) -> dict[bytes, bytes]:
-    """NIL or a list of field and value."""
+    """NIL or a list of field and value. workaround: aioimaplib 2.0 puts spaces inside the parentheses."""
     found: dict[bytes, bytes] = {}
     if cursor.accept(b"NIL"):
         return found
     cursor.expect(b"(")
-    while not cursor.accept(b")"):
+    while not (cursor.accept(b")") or (found and cursor.accept(b" )"))):
         if found or cursor.peek() == b" ":
             cursor.sp()
         key = cursor.string().upper()

@@ -186,6 +186,8 @@ class Cursor:
         else:
             words = self.buf[self.pos :].split()
             self.pos = len(self.buf)
+            if not words:  # only a list in parentheses may be empty
+                raise self.fail("Missing flags")
         if len(words) > MAX_FLAGS:
             raise self.fail("Too many flags")
         for word in words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gromoxd.convert.charsets import codec_of
 from gromoxd.errors import WireError
 from gromoxd.exmdb import pages
 from gromoxd.exmdb.calls import Term
@@ -185,11 +186,13 @@ class Reader:
         return self._decode(self._cursor.astring())
 
     def _decode(self, data: bytes) -> str:
-        """Text in the program's charset; without one, UTF-8 is understood."""
+        """Text in the program's charset; without one, UTF-8 is understood. A lone surrogate (UTF-7) is no text."""
         try:
-            return data.decode(self._charset or "utf-8")
+            text = data.decode(self._charset or "utf-8")
+            text.encode()
         except UnicodeError:
             raise BadCharset from None
+        return text
 
     def _header(self) -> Key:
         name = self._cursor.astring().decode("latin-1")
@@ -256,14 +259,11 @@ def _date(column: str, how: str, day: int) -> Key:
 
 
 def _charset(name: bytes) -> str:
-    """A codec's name; text codecs only."""
-    try:
-        word = name.decode("ascii")
-        b"".decode(word)
-        "".encode(word)
-    except (LookupError, UnicodeError, ValueError):
-        raise BadCharset from None
-    return word
+    """The codec for a charset that mail uses; those that decode in more than linear time are not among them."""
+    codec = codec_of(name.decode("latin-1"))
+    if codec is None:
+        raise BadCharset
+    return codec
 
 
 def parse(cursor: Cursor, now: int) -> Program:
