@@ -125,7 +125,10 @@ def outage(place: Place) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def mta(place: Place, server: Service) -> Iterator[Postfix]:
-    """Postfix with the shipped configuration, the maps as they are shipped but for host and port."""
+    """Postfix with the shipped configuration, the maps as they are shipped but for host and port.
+
+    BOB has an alias and a home server; CAROL's mail is copied to him, DAVE's redirected.
+    """
     require_binary("postfix")
     host, port = server.address("lmtp")
     folder = place.database.parent / "pf"
@@ -136,6 +139,14 @@ def mta(place: Place, server: Service) -> Iterator[Postfix]:
         (maps / path.name).write_text(text.replace("]:24'", f"]:{port}'"))
     grants = re.sub(r"^--.*$", "", (EXAMPLES / "postfix/grants.sql").read_text(), flags=re.M)
     place.sql(*(statement for statement in grants.split(";") if statement.strip()))
+    server.ctl("alias", "add", "office@example.org", BOB)
+    place.sql(
+        f"INSERT INTO forwards (username, forward_type, destination) VALUES ('{CAROL}', 0, '{BOB}')",
+        f"INSERT INTO forwards (username, forward_type, destination) VALUES ('{DAVE}', 1, '{BOB}')",
+        f"INSERT INTO servers (id, hostname, extname) VALUES (7, '{server.host}', 'mail.example.org')",
+        f"UPDATE users SET homeserver=7 WHERE username='{BOB}'",
+    )
+    server.reload()
     main = example("postfix/main.cf", {"[127.0.0.1]:24": f"[{host}]:{port}", "/etc/postfix/gromoxd": str(maps)})
     with postfix(folder, main, example("postfix/master.cf", {})) as made:
         yield made
@@ -171,15 +182,7 @@ def test_deliver_and_read(server: Service) -> None:
         assert client.stat()[0] == 1
 
 
-def test_postfix_asks_the_directory(place: Place, server: Service, mta: Postfix) -> None:
-    server.ctl("alias", "add", "office@example.org", BOB)
-    place.sql(
-        f"INSERT INTO forwards (username, forward_type, destination) VALUES ('{CAROL}', 0, '{BOB}')",
-        f"INSERT INTO forwards (username, forward_type, destination) VALUES ('{DAVE}', 1, '{BOB}')",
-        f"INSERT INTO servers (id, hostname, extname) VALUES (7, '{server.host}', 'mail.example.org')",
-        f"UPDATE users SET homeserver=7 WHERE username='{BOB}'",
-    )
-    server.reload()
+def test_postfix_asks_the_directory(server: Service, mta: Postfix) -> None:
     send(mta, "a user", ALICE)
     send(mta, "an alias", "Office@Example.org")
     send(mta, "a sub-address", "bob+list@example.org")
@@ -204,7 +207,7 @@ def test_postfix_refuses_whom_the_directory_does_not_know(server: Service, mta: 
     assert refused.value.recipients[address][0] == 550
 
 
-def test_mailbox_map(place: Place, server: Service, mta: Postfix) -> None:
+def test_mailbox_map(server: Service, mta: Postfix) -> None:
     """The home server of a mailbox; nothing for one without."""
     host, port = server.address("lmtp")
     ask = (require_binary("postmap"), "-c", mta.etc, "-q")
@@ -259,6 +262,7 @@ def test_database_killed(place: Place, server: Service, mta: Postfix) -> None:
 
 def test_database_hangs(place: Place, server: Service) -> None:
     """mysql_rdwr_timeout bounds the wait; nobody else waits meanwhile."""
+    server.deliver(messages.make("before it hangs"), ALICE)
     with server.imap(ALICE) as session:
         place.process.send_signal(signal.SIGSTOP)
         try:
