@@ -24,7 +24,7 @@ run:
 
 test:
 	@tools/setup test
-	$(BIN)/python -m pytest -n auto -p no:cacheprovider tests
+	$(BIN)/python -m pytest -n auto --dist loadfile -p no:cacheprovider tests
 
 check: static fast
 
@@ -37,7 +37,7 @@ static:
 
 fast:
 	@tools/setup test
-	$(BIN)/python -m pytest -n auto -p no:cacheprovider -m 'not slow' tests
+	$(BIN)/python -m pytest -n auto --dist loadfile -p no:cacheprovider -m 'not slow' tests
 
 loadtest:
 	@tools/setup load

@@ -167,9 +167,7 @@ class _Scanner:
                 body = end = after.end()
         return self.entity(fields, start, body, end, default, depth)
 
-    def entity(
-        self, fields: Mapping[bytes, bytes], start: int, body: int, end: int, default: str, depth: int
-    ) -> Part:
+    def entity(self, fields: Mapping[bytes, bytes], start: int, body: int, end: int, default: str, depth: int) -> Part:
         """The entity with these header fields; `default` is the type without Content-Type, 'message' in a digest."""
         self.parts += 1
         value = fields.get(b"content-type")

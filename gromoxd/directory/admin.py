@@ -47,6 +47,14 @@ def checked_domain(name: str) -> str:
     return name
 
 
+def checked_server(name: str) -> str:
+    """A home server's name, `host` or `host:port`, in lower case. AdminError for what is none."""
+    host, colon, port = name.strip().partition(":")
+    if colon and not (port.isdigit() and 0 < int(port) < 65536):
+        raise AdminError(f"{name!r} is not a server: the port is a number up to 65535")
+    return checked_domain(host) + colon + port
+
+
 def checked_address(address: str) -> str:
     """A mail address in lower case. AdminError for what is none."""
     local, at, domain = address.strip().rpartition("@")
@@ -290,11 +298,10 @@ class Admin:
 
     def add_server(self, hostname: str, extname: str = "") -> int:
         """Add a home server; answers its id (users.homeserver)."""
-        hostname = checked_domain(hostname)
+        hostname = checked_server(hostname)
+        extname = checked_server(extname) if extname else hostname.partition(":")[0]
         with self._change() as connection:
-            made = connection.execute(
-                insert(servers).values(hostname=hostname, extname=checked_domain(extname) if extname else hostname)
-            )
+            made = connection.execute(insert(servers).values(hostname=hostname, extname=extname))
             return _new_id(made)
 
     def servers(self) -> list[dict[str, Any]]:
@@ -311,9 +318,9 @@ class Admin:
         """Rename a home server, inside or as told to clients."""
         values = {}
         if hostname:
-            values["hostname"] = checked_domain(hostname)
+            values["hostname"] = checked_server(hostname)
         if extname:
-            values["extname"] = checked_domain(extname)
+            values["extname"] = checked_server(extname)
         with self._change() as connection:
             server = _server(connection, name)
             if values:

@@ -154,7 +154,7 @@ def test_attachments() -> None:
 
 
 def test_attachment_names() -> None:
-    part = b"Content-Type: application/pdf; name=\"x\"\r\nContent-Disposition: attachment; filename=%b\r\n\r\n"
+    part = b'Content-Type: application/pdf; name="x"\r\nContent-Disposition: attachment; filename=%b\r\n\r\n'
     cases = {
         b"report.pdf": ("report.pdf", ".pdf"),
         b"=?utf-8?q?=C3=A4.pdf?=": ("ä.pdf", ".pdf"),

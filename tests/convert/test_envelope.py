@@ -114,7 +114,7 @@ def test_grammar_reader_is_strict() -> None:
 
 
 def test_imapclient_reads_it() -> None:
-    header = b"Date: Tue, 14 Nov 2023 22:13:20 +0000\r\nFrom: \"a, b\" <a@x>\r\n"
+    header = b'Date: Tue, 14 Nov 2023 22:13:20 +0000\r\nFrom: "a, b" <a@x>\r\n'
     header += b'Subject: q"\\uote\r\nTo: g: c@y;\r\n\r\n'
     answer = parse_fetch_response([b"1 (UID 7 ENVELOPE " + of(header) + b")"])
     read = answer[7][b"ENVELOPE"]

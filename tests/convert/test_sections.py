@@ -14,9 +14,7 @@ def cut(raw: bytes, path: tuple[int, ...], what: str) -> bytes | None:
     return None if found is None else raw[found[0] : found[0] + found[1]]
 
 
-INSIDE = (
-    b"From: carol@example.test\r\nSubject: inside\r\nContent-Type: multipart/mixed; boundary=deep\r\n\r\n"
-)
+INSIDE = b"From: carol@example.test\r\nSubject: inside\r\nContent-Type: multipart/mixed; boundary=deep\r\n\r\n"
 
 
 @pytest.mark.parametrize(

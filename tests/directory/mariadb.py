@@ -19,10 +19,12 @@ from tests.conftest import require_binary
 def install(folder: Path) -> None:
     """Make the system tables."""
     program = require_binary("mariadb-install-db")
-    subprocess.run(
+    made = subprocess.run(
         [program, *_common(folder), "--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True, capture_output=True,
+        check=False, capture_output=True, text=True,
     )  # fmt: skip
+    if made.returncode:
+        raise RuntimeError(f"mariadb-install-db failed ({made.returncode}): {made.stdout[-1500:]} {made.stderr[-1500:]}")
 
 
 def _common(folder: Path) -> list[str]:

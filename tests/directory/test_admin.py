@@ -150,3 +150,12 @@ def test_refusals_change_nothing(people: Site, work: Callable[[Admin], object]) 
 def test_names_are_normalised() -> None:
     assert checked_domain(" Example.TEST. ") == "example.test"
     assert checked_address("Alice+x@Example.TEST") == "alice+x@example.test"
+
+
+def test_a_server_may_have_a_port(people: Site) -> None:
+    people.admin.add_server("Node7.example.test:5007")
+    (server,) = [row for row in people.admin.servers() if row["hostname"].startswith("node7")]
+    assert (server["hostname"], server["extname"]) == ("node7.example.test:5007", "node7.example.test")
+    for wrong in ("node8:0", "node8:65536", "node8:x", ":5000", "a b:5000"):
+        with pytest.raises(AdminError):
+            people.admin.add_server(wrong)

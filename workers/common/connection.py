@@ -125,6 +125,15 @@ class Connection:
             self._streak = 0
             gevent.sleep(0)
 
+    def acknowledge(self) -> None:
+        """Acknowledge at once what has come (TCP_QUICKACK).
+
+        For a peer that is in the middle of something: one with Nagle's algorithm sends the next small piece only then,
+        and a delayed acknowledgement costs it 40 ms (imaplib sends the CRLF behind a literal by itself).
+        """
+        with contextlib.suppress(OSError, ValueError):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
     # ------------------------------------------------------------------------------------------ writing
 
     def send(self, data: bytes | Sequence[bytes]) -> None:

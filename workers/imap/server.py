@@ -132,6 +132,8 @@ def _converse(services: Services, session: Session, conn: Connection) -> None:
         try:
             if session.state is State.NOT_AUTHENTICATED:
                 conn.set_timeout(_left(deadline))
+            if not session.framer.idle:
+                conn.acknowledge()
             data = conn.recv_or_wake(RECEIVE)
         except ConnTimeout:
             session.bye(b"Autologout; idle for too long")
