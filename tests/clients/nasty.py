@@ -59,10 +59,12 @@ MESSAGES = (
     b'Subject: bad types\r\nContent-Type: text/\r\nContent-Transfer-Encoding: "weird \xff" x\r\nContent-Disposition: '
     b'attachment; filename="a\\"b\xfc.txt"; filename*=utf-8\'\'%e2%82%ac.txt\r\nContent-ID: <c"d>\r\n'
     b'Content-Language: en, "de"\r\nContent-Description: d\xe9sc\r\n\r\nx\r\n',
-    b"Subject: digest\r\nContent-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\nSubject: d1\r\n\r\none\r\n--d--\r\n",
+    b"Subject: digest\r\nContent-Type: multipart/digest; boundary=d\r\n\r\n"
+    b"--d\r\n\r\nSubject: d1\r\n\r\none\r\n--d--\r\n",
     b"From: a@b\r\nDate: nonsense\r\nSubject:\r\nMessage-ID:\r\nTo:\r\n\r\n",
     b"Subject: LF only\nFrom: lf@x\n\nline1\nline2\n",
-    b"Subject: encoded\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogZQoKaAo=\r\n",
+    b"Subject: encoded\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    b"U3ViamVjdDogZQoKaAo=\r\n",
     b"Subject: NUL\r\n\r\na\x00b\r\n",
     b"From : spaced@x\r\nsubject : spaced\r\n folded\r\n\tmore\r\nX:\r\n\r\n.\r\n..\r\n.dot\r\nFrom quoted\r\n",
     b"From MAILER Mon Jan 1 00:00:00 2020\r\nSubject: mbox line\r\n\r\nx\r\n",
