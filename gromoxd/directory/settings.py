@@ -27,7 +27,7 @@ class DatabaseSettings:
     mysql_password: str = setting("", "Password of that user.", kind="str", secret=True)
     mysql_dbname: str = setting("email", "Name of the database.", kind="str")
     connection_num: int = setting(8, "Connections that a process keeps open.", kind="int", low=1, high=256)
-    mysql_rdwr_timeout: int = setting(0, "Seconds to wait for an answer; 0: no limit.", kind="int", low=0, high=3600)
+    mysql_rdwr_timeout: int = setting(20, "Seconds to wait for an answer; 0: no limit.", kind="int", low=0, high=3600)
     mysql_pool_idle_timeout: float = setting(60.0, "Idle connections are closed after this.", kind="span", low=1)
     mysql_tls_cert: str = setting("", "Client certificate (PEM) for the database.", kind="str")
     mysql_tls_key: str = setting("", "Key of that certificate (PEM).", kind="str")

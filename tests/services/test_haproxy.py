@@ -25,7 +25,7 @@ TRUSTED, STRANGE = own_host(), own_host()
 SERVED = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995, "lmtp": 24}
 HEADER = "send-proxy-v2 check-send-proxy"
 OPTIONS = {
-    "imap_accept_haproxy": "yes", "pop3_accept_haproxy": "2", "lda_accept_haproxy": "2",
+    "imap_accept_haproxy": "2", "pop3_accept_haproxy": "2", "lda_accept_haproxy": "2",
     "haproxy_trusted": f"{TRUSTED} 192.0.2.0/24", "auth_fail_delay": "0", "auth_times": "3",
     "block_interval_auths": "10min",
 }  # fmt: skip

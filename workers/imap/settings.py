@@ -27,8 +27,8 @@ class ImapSettings:
         500, "Connections of one user from one address to one worker process (0: no limit).", kind="int", low=0
     )
     imap_max_connections: int = setting(4000, "Connections to one worker process.", kind="int", low=1)
-    imap_accept_haproxy: bool = setting(
-        False, "Connections from trusted addresses begin with a PROXY header.", kind="bool", aliases=("proxy_protocol",)
+    imap_accept_haproxy: int = setting(
+        0, "Connections from haproxy_trusted begin with a PROXY header (any number but 0).", kind="int", low=0, high=2
     )
     imap_content_cache: int = setting(
         16 << 20, "Memory of one worker process for contents that were read last.", kind="size", low=1 << 20
