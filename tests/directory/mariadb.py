@@ -24,7 +24,7 @@ def install(folder: Path) -> None:
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     if made.returncode:
-        raise RuntimeError(f"mariadb-install-db failed ({made.returncode}): {made.stdout[-1500:]} {made.stderr[-1500:]}")
+        raise RuntimeError(f"mariadb-install-db: {made.returncode} {made.stdout[-1500:]} {made.stderr[-1500:]}")
 
 
 def _common(folder: Path) -> list[str]:
