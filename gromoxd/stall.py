@@ -3,6 +3,11 @@
 libev calls our *check* watcher right after it has polled and our *prepare* watcher right before it polls again; between
 them everything else runs. Both cost well under a microsecond a turn. A native thread looks ten times a second whether
 a turn is under way for too long and logs where, since the loop itself cannot.
+
+A turn may also be long because other processes had the processor: that is the machine's load, and no fault of the code.
+The kernel tells how long a thread was ready but not running (schedstat); what that can explain of a long turn, beyond
+the processor time that the turn used, is booked as `loop_starved`. The kernel's figure is read once a second and with
+each long turn, so on a loaded machine a short block may hide in it; processor time of more than 20 ms never does.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import logging
 import sys
 import threading
 import traceback
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 
 from gevent.monkey import get_original
@@ -31,11 +36,17 @@ _get_ident = get_original("_thread", "get_ident")
 
 
 class StallDetector:
-    """Counts into the board: `loop_stalls` (turns over 20 ms), `loop_max_ms` and the histogram `stall_ms`."""
+    """Counts into the board: `loop_stalls` (turns over 20 ms), `loop_max_ms` and the histogram `stall_ms`.
+
+    `loop_starved` are long turns that the machine's load explains.
+    """
 
     def __init__(self, board: SlotBoard) -> None:
         self._board = board
         self._busy_since = 0.0
+        self._cpu_since = 0.0
+        self._schedstat = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        self._delay_ms = 0.0
         self._stopped = False
         self._watchers: list[Any] = []
         self._thread = _get_ident()
@@ -56,17 +67,35 @@ class StallDetector:
 
     def _polled(self) -> None:
         self._busy_since = monotonic()
+        self._cpu_since = thread_time()
 
     def _polling(self) -> None:
         since = self._busy_since
         if since:
             busy_ms = (monotonic() - since) * 1000
             if busy_ms > STALL_MS:
-                self.count(busy_ms)
+                self.book(busy_ms, (thread_time() - self._cpu_since) * 1000)
             self._busy_since = 0.0
 
-    def count(self, busy_ms: float) -> None:
-        """Book one stall."""
+    def waited_ms(self) -> float:
+        """How long this thread has been ready without a processor since the last question; 0 where nobody tells."""
+        try:
+            with open(self._schedstat) as file:
+                delay_ms = int(file.read().split()[1]) / 1e6
+        except (OSError, ValueError, IndexError):
+            return 0.0
+        waited, self._delay_ms = delay_ms - self._delay_ms, delay_ms
+        return waited
+
+    def book(self, busy_ms: float, cpu_ms: float = 0.0) -> None:
+        """Book a turn of `busy_ms`, in which the thread had `cpu_ms` of processor time, as a stall or as starved."""
+        own_ms = busy_ms - min(self.waited_ms(), busy_ms - cpu_ms)
+        if own_ms > STALL_MS:
+            self._count(own_ms)
+        else:
+            self._board.add("loop_starved")
+
+    def _count(self, busy_ms: float) -> None:
         self._board.add("loop_stalls")
         self._board.observe_ms("stall_ms", busy_ms)
         if busy_ms > self._board.get("loop_max_ms"):

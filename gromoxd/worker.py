@@ -100,7 +100,9 @@ class Worker:
             gevent.sleep(BEAT_SECONDS)
             late_ms = (time.monotonic() - before - BEAT_SECONDS) * 1000
             if late_ms > LATE_MS and stalls == self.board.get("loop_stalls"):
-                detector.count(late_ms)  # not the loop's own doing: another thread had the interpreter, or no CPU
+                detector.book(late_ms)  # not the loop's own doing: another thread had the interpreter, or no CPU
+            else:
+                detector.waited_ms()
 
     # ------------------------------------------------------------------------------------------ signals
 

@@ -82,7 +82,7 @@ class StoreService:
         self._open: dict[str, Open] = {}
         self._opening: dict[str, AsyncResult[Open]] = {}
         self._instances: dict[bytes, int] = {}
-        self._untrimmed, self._trim_after = False, 0.0
+        self._served, self._trim_after = False, 0.0
         self._writers = Threads(settings().store_threads)
         self.pool = ThreadPool(OPENERS)
         self._long = ThreadPool(settings().store_long_threads)
@@ -137,6 +137,7 @@ class StoreService:
     def _dispatch(self, entry: Open, peer: Peer, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
         entry.used = time.monotonic()
         entry.relaxed = False
+        self._served = True
         self._board.add("rpc_calls")
         try:
             if call.writes or isinstance(call, calls.Confirm):
@@ -297,14 +298,13 @@ class StoreService:
             if entry.used < limit and not entry.relaxed and not entry.reading and entry.writer.idle.is_set():
                 entry.mailbox.relax()
                 entry.relaxed = True
-                self._untrimmed = True
-        if self._untrimmed and now > self._trim_after:
-            self._untrimmed, self._trim_after = False, now + TRIM_SECONDS
+        if self._served and now > self._trim_after:
+            self._served, self._trim_after = False, now + TRIM_SECONDS
             self.pool.spawn(trim)
 
 
 def trim() -> None:
-    """Hand freed heap back to the system (glibc keeps it). On a thread: it takes some milliseconds."""
+    """Hand freed heap back to the system (glibc keeps it). On a thread: it takes a millisecond or two."""
     ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -48,7 +48,7 @@ class MasterSettings:
         1024, "Connections that may wait to be accepted.", kind="int", low=1, high=65535, reload="restart"
     )
     mailbox_cache_size: int = setting(
-        128 << 20, "Shared memory for mailbox objects of one store worker.", kind="size", low=1 << 20, high=64 << 30,
+        64 << 20, "Shared memory for mailbox objects of one store worker.", kind="size", low=1 << 20, high=64 << 30,
         reload="restart",
     )  # fmt: skip
     directory_cache_size: int = setting(

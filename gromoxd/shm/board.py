@@ -15,8 +15,8 @@ from gromoxd.context import Slot
 COUNTERS: tuple[str, ...] = (
     "connections_total", "commands", "rpc_calls", "rpc_errors", "rpc_us_total", "cache_hits", "cache_misses",
     "deliveries", "delivery_failures", "messages_read", "auth_ok", "auth_failures", "auth_throttled", "bad_input",
-    "loop_stalls", "internal_errors", "commits", "commit_us_total", "writes", "bytes_in", "bytes_out", "events",
-    "restarts", "directory_hits", "directory_misses", "sql_queries",
+    "loop_stalls", "loop_starved", "internal_errors", "commits", "commit_us_total", "writes", "bytes_in",
+    "bytes_out", "events", "restarts", "directory_hits", "directory_misses", "sql_queries",
 )  # fmt: skip
 GAUGES: tuple[str, ...] = (
     "pid", "started", "heartbeat", "heartbeat_ms", "connections", "open_mailboxes", "loop_max_ms", "queue", "draining",

@@ -20,8 +20,8 @@ row = Board(1).claim(Slot("t", 0))
 detector = StallDetector(row)
 detector.start(gevent.get_hub().loop)
 def spin(seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         pass
 found = {}
 gevent.sleep(0.3)
@@ -36,9 +36,18 @@ found["long"] = row.get("loop_stalls"), row.get("loop_max_ms")
 gevent.get_hub().threadpool.apply(time.sleep, (0.2,)); gevent.sleep(0.01)
 found["thread"] = row.get("loop_stalls")
 found["histogram"] = sum(row.histogram("stall_ms")[0])
+before = row.get("loop_stalls"), row.get("loop_starved")
+detector.waited_ms = lambda: 45.0
+detector.book(50.0, 1.0)
+found["starved"] = row.get("loop_stalls") - before[0], row.get("loop_starved") - before[1]
+detector.book(50.0, 21.0)
+found["computed"] = row.get("loop_stalls") - before[0], row.get("loop_starved") - before[1]
+detector.waited_ms = lambda: 5.0
+detector.book(50.0, 1.0)
+found["blocked"] = row.get("loop_stalls") - before[0], row.get("loop_starved") - before[1]
 detector.stop()
 gevent.spawn(spin, 0.05).join(); gevent.sleep(0.01)
-found["stopped"] = row.get("loop_stalls")
+found["stopped"] = row.get("loop_stalls") - 2
 print(json.dumps(found))
 """
 
@@ -53,5 +62,8 @@ def test_stalls_are_measured_and_told() -> None:
     assert found["one"][0] >= found["together"][0] + 1
     assert found["long"][0] >= found["one"][0] + 1 and 400 <= found["long"][1] < 5000
     assert found["thread"] <= found["long"][0] + 1, "waiting for a thread is no stall"
+    assert found["starved"] == [0, 1], "without a processor: the machine's load"
+    assert found["computed"] == [1, 1], "more than 20 ms of processor time is a stall whatever else happened"
+    assert found["blocked"] == [2, 1], "what waiting for a processor does not explain is a stall"
     assert found["histogram"] == found["thread"] == found["stopped"]
     assert "WARNING t[" in ran.stderr and "event loop stalls busy_ms=" in ran.stderr and "spin" in ran.stderr
