@@ -28,7 +28,11 @@ def install(folder: Path) -> None:
 
 
 def _common(folder: Path) -> list[str]:
-    return ["--no-defaults", f"--datadir={folder / 'data'}", *([] if os.geteuid() else ["--user=root"])]
+    """A folder of its own for temporary tables: MariaDB removes all that it finds there when it starts, others' too."""
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    identity = [] if os.geteuid() else ["--user=root"]
+    return ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={temporary}", *identity]
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
