@@ -190,6 +190,24 @@ def test_retry_after_a_partial_failure_doubles_nothing(world: World, protocol: s
     assert [len(world.store.inbox(name)) for name in ("alice", "bob")] == [1, 1]
 
 
+@pytest.mark.parametrize("protocol", ["LMTP", "ESMTP"])
+@pytest.mark.parametrize("to", [("alice@example.test", "bob@example.test"), ("team@example.test",)])
+def test_equal_messages_to_several_are_as_many_as_were_acknowledged(
+    world: World, protocol: str, to: tuple[str, ...]
+) -> None:
+    for _ in range(3):
+        assert set(codes(world.send(*to, protocol=protocol))) == {b"250 2.0.0"}
+    assert [len(world.store.inbox(name)) for name in ("alice", "bob")] == [3, 3]
+
+
+def test_what_was_not_acknowledged_is_not_confirmed(world: World) -> None:
+    world.store.failing = {"/m/bob": Ec.ecNetwork}
+    assert world.send("alice@example.test", "bob@example.test", protocol="ESMTP").delivered == []
+    world.store.failing = {}
+    outcome = world.send("alice@example.test", "bob@example.test", protocol="ESMTP")
+    assert {mailbox.maildir for mailbox, _ in outcome.delivered} == {"/m/alice", "/m/bob"}
+
+
 def test_equal_messages_sent_twice_are_two(world: World) -> None:
     world.send("alice@example.test")
     world.send("alice@example.test")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -37,6 +38,9 @@ class Directory(Protocol):
     def mailbox(self, user: User) -> MailboxRef: ...
 
 
+MOST_REFUSED = 10_000
+
+
 @dataclass
 class Target:
     """One accepted recipient: the mailboxes it comes to. `is_list`: one full member must not fail the list."""
@@ -55,11 +59,12 @@ class Outcome:
 
 @dataclass
 class _Job:
-    """One mailbox's delivery; `failure` is the reply if it did not work."""
+    """One mailbox's delivery; `failure` is the reply if it did not work, `mark` the delivery's fingerprint."""
 
     user: User
     mailbox: MailboxRef
     request_id: bytes
+    mark: bytes
     failure: bytes = b""
 
 
@@ -84,6 +89,8 @@ class DeliveryService:
         self._in_thread = in_thread
         self._clock = clock
         self._random = random
+        self._refused: OrderedDict[bytes, bytes] = OrderedDict()
+        """Fingerprint -> request id of deliveries whose sender was told to try again, whatever became of them."""
 
     # ------------------------------------------------------------------------------------------ recipients
 
@@ -120,25 +127,43 @@ class DeliveryService:
         else:
             self._deliver_memory(envelope, body, many, received)
         self._count(many)
-        return Outcome(
-            self._answers(envelope, jobs, body.trace_id),
-            [(job.mailbox, job.request_id) for job in many if not job.failure],
-        )
+        answers = self._answers(envelope, jobs, body.trace_id)
+        return Outcome(answers, self._acknowledged(envelope, jobs, answers))
+
+    def _acknowledged(
+        self, envelope: Envelope, jobs: dict[str, _Job], answers: list[bytes]
+    ) -> list[tuple[MailboxRef, bytes]]:
+        """The deliveries that some recipient's answer acknowledges; the others are remembered for the retry."""
+        told: set[str] = set()
+        for_each = answers if LMTP in envelope.protocol else answers * len(envelope.targets)
+        for target, answer in zip(envelope.targets, for_each, strict=True):
+            if answer.startswith(b"2"):
+                told.update(user.maildir for user in target.users)
+        delivered = []
+        for maildir, job in jobs.items():
+            if maildir in told:
+                self._refused.pop(job.mark, None)
+                if not job.failure:
+                    delivered.append((job.mailbox, job.request_id))
+            else:
+                self._refused[job.mark] = job.request_id
+                if len(self._refused) > MOST_REFUSED:
+                    self._refused.popitem(last=False)
+        return delivered
 
     def _jobs(self, envelope: Envelope, body: Body) -> dict[str, _Job]:
         """One job a mailbox, however many of the recipients lead there.
 
-        With several mailboxes behind one answer the sender's retry of a partial failure must not double the others'
-        copies: there the request id is the fingerprint, which the retry repeats.
+        With several mailboxes behind one answer (SMTP, lists) the sender's retry of a partial failure must not double
+        the others' copies, nor that of a delivery whose own answer was lost: the retry repeats the request id.
         """
         jobs: dict[str, _Job] = {}
-        shared = len(envelope.targets) > 1 and not envelope.protocol.endswith(("LMTP", "LMTPS"))
         for target in envelope.targets:
             for user in target.users:
                 if user.maildir not in jobs:
                     mark = body.fingerprint(envelope.sender, user.maildir)
-                    request_id = mark[:16] if shared or target.is_list else self._random(16)
-                    jobs[user.maildir] = _Job(user, self._directory.mailbox(user), request_id)
+                    request_id = self._refused.get(mark) or self._random(16)
+                    jobs[user.maildir] = _Job(user, self._directory.mailbox(user), request_id, mark)
         return jobs
 
     def _deliver_memory(self, envelope: Envelope, body: _TracedBody, jobs: list[_Job], received: int) -> None:
