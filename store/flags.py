@@ -9,9 +9,10 @@ from __future__ import annotations
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
+from gromoxd.exmdb.ranges import to_ranges
 from store import keywords
 from store.changes import Flagged
-from store.ranges import Target, checked, targets, to_ranges
+from store.ranges import Target, checked, targets
 from store.sql import rows
 from store.transaction import Transaction
 

@@ -11,11 +11,12 @@ import apsw
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
+from gromoxd.exmdb.ranges import to_ranges
 from store import keywords, requests
 from store import wellknown as wk
 from store.changes import Arrived, Gone, Pieces, Row
 from store.flags import PAGE_SHIFT
-from store.ranges import LAST_UID, checked, targets, to_ranges
+from store.ranges import LAST_UID, checked, targets
 from store.sql import rows
 from store.state import FolderRow
 from store.transaction import Transaction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from typing import Any
 
 import apsw
@@ -31,22 +30,6 @@ def checked(ranges: Ranges) -> Ranges:
         else:
             merged.append((first, last))
     return merged
-
-
-def to_ranges(uids: Iterable[int]) -> Ranges:
-    """Ascending uids as ranges."""
-    ranges: Ranges = []
-    first = last = -1
-    for uid in uids:
-        if uid == last + 1 and last >= 0:
-            last = uid
-            continue
-        if last >= 0:
-            ranges.append((first, last))
-        first = last = uid
-    if last >= 0:
-        ranges.append((first, last))
-    return ranges
 
 
 def span(ranges: Ranges) -> int:

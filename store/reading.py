@@ -11,9 +11,10 @@ import apsw
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.pages import PAGE_SPAN, Page
+from gromoxd.exmdb.ranges import to_ranges
 from store.changes import Figures, Pieces
 from store.content import ContentReader
-from store.ranges import checked, to_ranges
+from store.ranges import checked
 from store.sql import row, rows
 
 MOST_PIECES, LONGEST_READ = 1000, 1 << 20

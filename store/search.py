@@ -15,8 +15,9 @@ from gromoxd.convert.mime import Part, decode_parts
 from gromoxd.convert.searchtext import MAX_PART_OCTETS, fold, part_text
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb.ranges import to_ranges
 from store.pace import Pace
-from store.ranges import checked, to_ranges
+from store.ranges import checked
 from store.reading import JOIN_CONTENT, JOIN_DATA, STORED, Reader
 
 KEYS = {"from": "from_key", "to": "to_key", "cc": "cc_key", "bcc": "bcc_key", "subject": "subject_key"}

@@ -9,8 +9,9 @@ import pytest
 from gromoxd.convert.digest import digest_message
 from gromoxd.exmdb.api import MailboxRef
 from gromoxd.exmdb.calls import Append, Expunge, GetFolderState, GetPages, NewMessage
+from gromoxd.exmdb.ranges import to_ranges
 from store.memory import MemoryStore
-from workers.common.index import Snapshot, page_table, ranges_of, snapshot
+from workers.common.index import Snapshot, page_table, snapshot
 
 BOX, ACTOR, INBOX = MailboxRef("/m/alice"), "alice", 13
 
@@ -120,4 +121,4 @@ def test_folder_that_never_rests_still_gives_an_answer() -> None:
     [([], []), ([0], [(0, 0)]), ([1, 2, 3], [(1, 3)]), ([1, 3, 4, 9], [(1, 1), (3, 4), (9, 9)])],
 )
 def test_ranges(uids: list[int], ranges: list[tuple[int, int]]) -> None:
-    assert ranges_of(uids) == ranges
+    assert to_ranges(uids) == ranges

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromoxd.exmdb.calls import Term
+from gromoxd.exmdb.ranges import to_ranges
 from tests.imap.model import Folder, Row
 from workers.imap import searching
 from workers.imap.searching import Search
 from workers.imap.view import Spans, View
 from workers.imap.wire import search
-from workers.imap.wire.sequence import Ranges, of_numbers, resolve
+from workers.imap.wire.sequence import Ranges, resolve
 
 SETS = [frozenset(), frozenset({b"a"}), frozenset({b"a", b"b"})]
 BOX: Any = SimpleNamespace(keyword_set=lambda n: SETS[n], sets_with=lambda w: {n for n, s in enumerate(SETS) if w in s})
@@ -73,7 +74,7 @@ def test_like_row_by_row(key: search.Key, given_rows: list[tuple[int, int, int, 
     def ask(spans: Spans, terms: list[Term]) -> list[Ranges]:
         asked.append(spans)
         uids = [uid for index, a, b in spans for uid in seen.refs[index].page.uids[a:b]]
-        return [of_numbers(u for u in uids if TEXTS[t.value](u)) for t in terms]
+        return [to_ranges(u for u in uids if TEXTS[t.value](u)) for t in terms]
 
     masks = Search(seen, BOX, recent).run(key, ask)
     wanted = [n for n, row in enumerate(rows, 1) if naive(key, row, n, rows, recent)]

@@ -13,6 +13,7 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
+from gromoxd.exmdb.ranges import to_ranges
 from store import ranges
 from store.direct import DirectStore
 from tests.store.conftest import ALL, INBOX, SENT, Harness, mail, new
@@ -33,7 +34,7 @@ def test_checked_ranges_are_the_same_uids(some: c.Ranges) -> None:
 
 @given(st.sets(st.integers(1, 50)))
 def test_ranges_of_uids(uids: set[int]) -> None:
-    made = ranges.to_ranges(sorted(uids))
+    made = to_ranges(sorted(uids))
     assert spelt(made) == sorted(uids)
     assert all(made[i][1] + 1 < made[i + 1][0] for i in range(len(made) - 1))
 

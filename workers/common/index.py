@@ -112,18 +112,3 @@ def _ask_owner(
         wanted = numbers[at : at + PAGES_A_CALL]
         answers = exmdb.call(mailbox, GetPages(fid, wanted), actor=actor)
         found.update((number, Page.decode(data)) for number, data in zip(wanted, answers, strict=True) if data)
-
-
-def ranges_of(uids: list[int]) -> list[tuple[int, int]]:
-    """Ascending uids as inclusive ranges (`calls.Ranges`)."""
-    ranges: list[tuple[int, int]] = []
-    first = previous = -1
-    for uid in uids:
-        if uid != previous + 1 or first < 0:
-            if first >= 0:
-                ranges.append((first, previous))
-            first = uid
-        previous = uid
-    if first >= 0:
-        ranges.append((first, previous))
-    return ranges

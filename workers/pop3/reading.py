@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gromoxd.exmdb.api import Exmdb, MailboxRef
 from gromoxd.exmdb.calls import Content, GetContents, ReadContent
-from workers.common.index import ranges_of
+from gromoxd.exmdb.ranges import to_ranges
 from workers.pop3.maildrop import Maildrop
 
 INBOX = 13
@@ -62,7 +62,7 @@ class Reader:
 
     def _fetch(self, number: int) -> None:
         wanted = {self.maildrop.uids[n - 1]: n for n in self._choose(number)}
-        call = GetContents(INBOX, ranges_of(list(wanted)), max(AHEAD_BYTES, LONG))
+        call = GetContents(INBOX, to_ranges(list(wanted)), max(AHEAD_BYTES, LONG))
         contents: list[Content] = self.exmdb.call(self.mailbox, call, actor=self.actor)
         for content in contents:
             if content.uid in wanted and (content.raw or not content.size):

@@ -14,7 +14,8 @@ from gromoxd.directory.model import Privilege, User
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.api import Exmdb, MailboxRef
 from gromoxd.exmdb.calls import Expunge, LockPop3
-from workers.common.index import ranges_of, snapshot
+from gromoxd.exmdb.ranges import to_ranges
+from workers.common.index import snapshot
 from workers.pop3 import session as replies
 from workers.pop3.maildrop import Maildrop
 from workers.pop3.reading import INBOX, Reader
@@ -53,7 +54,7 @@ class OpenMailbox:
     def remove(self, uids: list[int]) -> None:
         """Remove messages for good. MapiError."""
         if uids:
-            self._exmdb.call(self._mailbox, Expunge(INBOX, ranges_of(uids), False), actor=self.user.username)
+            self._exmdb.call(self._mailbox, Expunge(INBOX, to_ranges(uids), False), actor=self.user.username)
 
     def close(self) -> None:
         """Give the lock back; twice does no harm."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromoxd.errors import WireError
+from gromoxd.exmdb.ranges import to_ranges
 from workers.imap.wire import sequence
 
 
@@ -43,7 +44,7 @@ def test_resolve(data: bytes, largest: int, numbers: list[int]) -> None:
 
 @given(st.sets(st.integers(1, 60)))
 def test_numbers_as_ranges(numbers: set[int]) -> None:
-    ranges = sequence.of_numbers(sorted(numbers))
+    ranges = to_ranges(sorted(numbers))
     assert {n for a, b in ranges for n in range(a, b + 1)} == numbers
     if numbers:
         assert sequence.resolve(sequence.parse(sequence.render(ranges)), 99) == ranges

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gromoxd.exmdb import calls
+from gromoxd.exmdb.ranges import to_ranges
 from workers.imap.commands.access import selected
 from workers.imap.commands.registry import Sync, command
 from workers.imap.searching import Masks, Search, highest_modseq, numbers
@@ -83,7 +84,7 @@ def _modseq_of(seen: View, masks: Masks, returns: set[bytes], modseq: int) -> in
         return modseq
     rows = numbers(seen, masks, False)
     ends = {rows[0]} if returns == {b"MIN"} else {rows[-1]} if returns == {b"MAX"} else {rows[0], rows[-1]}
-    spans = seen.by_number(sequence.of_numbers(sorted(ends)))
+    spans = seen.by_number(to_ranges(sorted(ends)))
     return max(seen.refs[index].page.modseqs[a] for index, a, _ in spans)
 
 
@@ -98,7 +99,7 @@ def _esearch(session: Session, returns: set[bytes], found: list[int], uid: bool,
         if b"MAX" in returns:
             words.append(b"MAX %d" % found[-1])
         if b"ALL" in returns:
-            words.append(b"ALL " + sequence.render(sequence.of_numbers(found)))
+            words.append(b"ALL " + sequence.render(to_ranges(found)))
     if b"COUNT" in returns:
         words.append(b"COUNT %d" % len(found))
     if modseq:

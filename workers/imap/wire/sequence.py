@@ -56,22 +56,6 @@ def merge(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return out
 
 
-def of_numbers(numbers: Iterable[int]) -> Ranges:
-    """Ascending numbers as ranges."""
-    out: Ranges = []
-    first = last = -1
-    for n in numbers:
-        if n == last + 1 and first >= 0:
-            last = n
-            continue
-        if first >= 0:
-            out.append((first, last))
-        first = last = n
-    if first >= 0:
-        out.append((first, last))
-    return out
-
-
 def render(ranges: Ranges) -> bytes:
     """`1:3,5` of [(1, 3), (5, 5)]."""
     return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in ranges)
