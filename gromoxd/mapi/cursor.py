@@ -98,7 +98,7 @@ class Cursor:
         return self.take(16)
 
     def string(self) -> str:
-        """UTF-16LE up to its two zero octets, which are consumed. Lone surrogates are kept as they are."""
+        """UTF-16LE up to its two zero octets, which are consumed. A lone surrogate, no character, becomes U+FFFD."""
         at = self.at
         while True:
             at = self.data.find(b"\0\0", at, self.end)
@@ -109,7 +109,7 @@ class Cursor:
             at += 1
         octets = self.data[self.at : at]
         self.at = at + 2
-        return octets.decode("utf-16-le", "surrogatepass")
+        return octets.decode("utf-16-le", "replace")
 
     def string8(self) -> bytes:
         """Octets up to a zero octet, which is consumed."""
