@@ -97,6 +97,8 @@ class Effects:
     hierarchy: bool = False
     keywords: bool = False
     pieces: list[Pieces] = field(default_factory=list)
+    acl: bool = False
+    """Permissions changed."""
 
     def add(self, other: Effects) -> None:
         """Append what a later call did."""
@@ -109,6 +111,7 @@ class Effects:
         self.hierarchy |= other.hierarchy
         self.keywords |= other.keywords
         self.pieces += other.pieces
+        self.acl |= other.acl
 
 
 @dataclass(slots=True)
@@ -119,5 +122,7 @@ class Batch:
     effects: Effects = field(default_factory=Effects)
     cn: int = 0
     folder_list: FolderList | None = None
+    acl: dict[int, dict[str, int]] | None = None
+    """All permissions, when they changed."""
     keyword_sets: list[list[str]] | None = None
     """All sets, when there are new ones."""

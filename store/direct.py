@@ -100,7 +100,7 @@ class DirectStore:
     def watch(self, mailbox: MailboxRef, actor: str, notify: Callable[[c.Event], None]) -> Callable[[], None]:
         """See `Exmdb.watch`."""
         entry = self._entry(mailbox.maildir)
-        entry.mailbox.authorise(c.Watch(True), actor)
+        entry.mailbox.authorise(c.Watch(True), entry.mailbox.access(actor))
         entry.watchers.append(notify)
 
         def stop() -> None:
@@ -149,9 +149,9 @@ class DirectStore:
                 descriptor = spool.fileno()
             return mailbox.publish(mailbox.run_batch([Write(call, actor, self.instance, descriptor)]))[0]
         if isinstance(call, c.Watch | c.LockPop3):
-            mailbox.authorise(call, actor)
+            mailbox.authorise(call, mailbox.access(actor))
             return c.Done() if isinstance(call, c.Watch) else self._lock_pop3(entry, call)
-        if mailbox.is_long(call):
+        if mailbox.is_long(call, actor):
             return mailbox.read_long(call, actor)
         return mailbox.read(call, actor)
 

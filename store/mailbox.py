@@ -24,9 +24,12 @@ from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import keys
 from gromoxd.exmdb.api import SYSTEM
 from store import flags, folders, messages, requests, schema, upkeep
+from store.access import Access, Acl
 from store.changes import Batch, Write
 from store.content import ContentStore
 from store.index import CACHE, Index, encode
+from store.mapi import dispatch
+from store.mapi.reading import Reading
 from store.ranges import span
 from store.reading import LoadedPage, Reader
 from store.search import search_text
@@ -41,7 +44,7 @@ WRITES: dict[type[Any], Handler] = {
     c.CreateFolder: folders.create_folder, c.DeleteFolder: folders.delete_folder,
     c.RenameFolder: folders.rename_folder, c.Subscribe: folders.subscribe, c.SetQuota: folders.set_quota,
     c.Append: messages.append, c.Deliver: messages.deliver, c.CopyMessages: messages.copy_messages,
-    c.Expunge: messages.expunge, c.SetFlags: flags.set_flags,
+    c.Expunge: messages.expunge, c.SetFlags: flags.set_flags, **dispatch.WRITES,
 }  # fmt: skip
 LAZY_WRITES: dict[type[Any], Handler] = {c.Confirm: requests.confirm, c.ClaimRecent: folders.claim_recent}
 
@@ -74,6 +77,8 @@ class Mailbox:
         self._notify = notify
         self._path = os.path.join(maildir, "mailbox.sqlite3")
         self._cid = os.path.join(maildir, "cid")
+        self.groups: dict[str, frozenset[str]] = {}
+        """Actor in lower case -> the lists he is in, as far as somebody asked the directory."""
         self._spare: deque[Reader] = deque()
         self._loaded: deque[tuple[int, int, LoadedPage]] = deque()
         """Pages that threads read: (fid, number, page), for the loop to keep."""
@@ -98,7 +103,7 @@ class Mailbox:
             removed = content.collect_leftovers()
             log.info("mailbox opened after a crash", extra={"files_removed": removed})
         tx = Transaction(db, content, self._settings, is_alive, now)
-        self._runner = BatchRunner(tx, WRITES, LAZY_WRITES, self.authorise, upkeep.Pruner(tx))
+        self._runner = BatchRunner(tx, WRITES, LAZY_WRITES, self.authorise, upkeep.Pruner(tx), self.access)
         self._reader = self._new_reader()
         CACHE.limit = self._settings.index_cache_pages
         self._index = Index(self.maildir, self._arena)
@@ -106,40 +111,62 @@ class Mailbox:
         self._fids = {f.fid for f in self._folders.folders}
         self._keyword_sets = list(tx.state.keywords.sets)
         self._cn = tx.state.cn
+        self._acl: Acl = {fid: dict(members) for fid, members in tx.state.acl.items()}
         self._forget_published()
 
     def _new_reader(self) -> Reader:
         return Reader(schema.connect(self._path, self._settings, writing=False), self._cid)
 
-    def authorise(self, call: c.Call[Any], actor: str) -> None:
-        """The owner may do everything in the mailbox but what is delivery and administration. ecAccessDenied."""
-        if actor == SYSTEM or (actor.lower() == self._owner.lower() and not isinstance(call, SYSTEM_ONLY)):
+    def access(self, actor: str, acl: Acl | None = None) -> Access:
+        """The rights of an actor, by the permissions last published or by these."""
+        return Access(actor, self._owner, self._acl if acl is None else acl, self.groups)
+
+    def authorise(self, call: c.Call[Any], access: Access) -> None:
+        """The owner may do everything in the mailbox but what is delivery and administration. ecAccessDenied.
+
+        MAPI calls are judged by their handlers, object by object.
+        """
+        kind = type(call)
+        if access.actor == SYSTEM or kind in dispatch.READS or kind in dispatch.WRITES:
             return
-        raise MapiError(Ec.ecAccessDenied, type(call).__name__)
+        if not access.everything or isinstance(call, SYSTEM_ONLY):
+            raise MapiError(Ec.ecAccessDenied, kind.__name__)
 
     # ------------------------------------------------------------------------------------------ reads
 
-    def is_long(self, call: c.Call[Any]) -> bool:
+    def is_long(self, call: c.Call[Any], actor: str = SYSTEM) -> bool:
         """Whether a read must run on a thread (`read_long`)."""
         estimate = _LONG.get(type(call))
-        return estimate is not None and estimate(self, call)
+        if estimate is not None:
+            return estimate(self, call)
+        mapi = dispatch.LONG.get(type(call))
+        return mapi is not None and mapi(Reading(self, self._reader, actor, self.access(actor)), call)
 
     def read(self, call: c.Call[Any], actor: str) -> Any:
         """A quick read, in the loop."""
-        self.authorise(call, actor)
+        access = self.access(actor)
+        self.authorise(call, access)
         self._keep_loaded()
+        handler = dispatch.READS.get(type(call))
+        if handler is not None:
+            return handler(Reading(self, self._reader, actor, access), call)
         return self._handler(call)(self, call, self._reader)
 
     def read_long(self, call: c.Call[Any], actor: str) -> Any:
         """A read on any thread."""
-        self.authorise(call, actor)
-        handler = _LONG_READS.get(type(call)) or self._handler(call)
+        access = self.access(actor)
+        self.authorise(call, access)
+        mapi = dispatch.READS.get(type(call))
+        handler = _LONG_READS.get(type(call)) or (self._handler(call) if mapi is None else None)
         try:
             reader = self._spare.pop()
         except IndexError:
             reader = self._new_reader()
         try:
-            return handler(self, call, reader)
+            if handler is not None:
+                return handler(self, call, reader)
+            assert mapi is not None
+            return mapi(Reading(self, reader, actor, access), call)
         finally:
             if len(self._spare) < SPARE_READERS:
                 self._spare.append(reader)
@@ -233,6 +260,8 @@ class Mailbox:
             self._folders = batch.folder_list
             self._fids = {f.fid for f in self._folders.folders}
             self._publish_folders()
+        if batch.acl is not None:
+            self._acl = batch.acl
         if batch.keyword_sets is not None:
             self._keyword_sets = batch.keyword_sets
             self._publish_keywords()

@@ -122,7 +122,68 @@ def first_number(now: int) -> int:
     return max(0, now - 1_577_836_800) << 16
 
 
-STEPS: list[Step] = [first_step]
+MAPI = """
+CREATE TABLE store_props (id INTEGER PRIMARY KEY CHECK (id = 1), props BLOB NOT NULL);
+CREATE TABLE named_properties (
+  propid INTEGER PRIMARY KEY, guid BLOB NOT NULL, lid INTEGER, name TEXT, UNIQUE (guid, lid, name)
+);
+CREATE TABLE replicas (replid INTEGER PRIMARY KEY, guid BLOB NOT NULL UNIQUE);
+CREATE TABLE permissions (
+  fid INTEGER NOT NULL, member TEXT NOT NULL COLLATE NOCASE, member_id INTEGER NOT NULL, rights INTEGER NOT NULL,
+  PRIMARY KEY (fid, member)
+) WITHOUT ROWID;
+CREATE TABLE delegates (
+  kind INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE TABLE rules (rule_id INTEGER PRIMARY KEY, fid INTEGER NOT NULL, sequence INTEGER NOT NULL, props BLOB NOT NULL);
+CREATE INDEX rules_fid ON rules (fid, sequence);
+CREATE TABLE unlisted (
+  mid INTEGER PRIMARY KEY, fid INTEGER NOT NULL, kind INTEGER NOT NULL, flags INTEGER NOT NULL,
+  modseq INTEGER NOT NULL, cn INTEGER NOT NULL, size INTEGER NOT NULL, received INTEGER NOT NULL,
+  sent INTEGER NOT NULL, did INTEGER NOT NULL, time INTEGER NOT NULL
+);
+CREATE INDEX unlisted_fid ON unlisted (fid, kind);
+CREATE INDEX unlisted_time ON unlisted (time) WHERE kind <> 1;
+CREATE TABLE deleted_folders (
+  fid INTEGER PRIMARY KEY, parent_fid INTEGER NOT NULL, name TEXT NOT NULL, container_class TEXT NOT NULL,
+  hidden INTEGER NOT NULL, time INTEGER NOT NULL, created INTEGER NOT NULL
+);
+CREATE TABLE big_values (
+  did INTEGER NOT NULL, part INTEGER NOT NULL, tag INTEGER NOT NULL, cid INTEGER NOT NULL, size INTEGER NOT NULL,
+  PRIMARY KEY (did, part, tag)
+) WITHOUT ROWID;
+CREATE TABLE embedded (did INTEGER NOT NULL, num INTEGER NOT NULL, child INTEGER NOT NULL, PRIMARY KEY (did, num))
+  WITHOUT ROWID;
+CREATE TABLE content_refs (cid INTEGER PRIMARY KEY, refs INTEGER NOT NULL);
+CREATE TABLE search_folders (
+  fid INTEGER PRIMARY KEY, flags INTEGER NOT NULL, status INTEGER NOT NULL, watermark INTEGER NOT NULL,
+  restriction BLOB NOT NULL, scope BLOB NOT NULL
+);
+CREATE TABLE search_results (fid INTEGER NOT NULL, mid INTEGER NOT NULL, PRIMARY KEY (fid, mid)) WITHOUT ROWID;
+CREATE INDEX search_results_mid ON search_results (mid);
+CREATE TABLE read_states (
+  member TEXT NOT NULL COLLATE NOCASE, mid INTEGER NOT NULL, fid INTEGER NOT NULL, read INTEGER NOT NULL,
+  cn INTEGER NOT NULL, PRIMARY KEY (member, mid)
+) WITHOUT ROWID;
+CREATE TABLE source_keys (source_key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX source_keys_id ON source_keys (id);
+"""
+"""Schema 2. `unlisted`: messages that IMAP does not see, by `kind` (1 FAI, 2 soft-deleted, 3 soft-deleted FAI); `time`
+is when they were deleted. `big_values.part` and `embedded.num`: 0 and attachment numbers; part 0 is the message itself,
+n + 1 attachment n. `content_refs` counts as `data_refs` does, where several data rows share a content. `source_keys`:
+those of objects that were made elsewhere; all others' are the mailbox's GUID and the id."""
+
+
+def mapi_step(db: apsw.Connection, now: int) -> None:
+    """Schema 2: what MAPI objects need."""
+    db.execute(MAPI)
+    db.executemany(
+        "INSERT INTO permissions VALUES (?,?,?,?)",
+        [(wk.CALENDAR, "default", 0, 0x0C00), (wk.FREE_BUSY, "default", 0, 0x0800)],
+    )
+
+
+STEPS: list[Step] = [first_step, mapi_step]
 
 
 def upgrade(db: apsw.Connection, now: int) -> None:

@@ -147,7 +147,7 @@ class StoreService:
             close_spool(spool_fd)
             if isinstance(call, calls.Watch | calls.LockPop3):
                 answer(self._session_call(entry, peer, actor, call))
-            elif entry.mailbox.is_long(call):
+            elif entry.mailbox.is_long(call, actor):
                 gevent.spawn(self._read_long, entry, actor, call, answer)
             else:
                 answer(entry.mailbox.read(call, actor))
@@ -179,7 +179,7 @@ class StoreService:
         answer(as_mapi_error(error))
 
     def _session_call(self, entry: Open, peer: Peer, actor: str, call: Call[Any]) -> Any:
-        entry.mailbox.authorise(call, actor)
+        entry.mailbox.authorise(call, entry.mailbox.access(actor))
         if isinstance(call, calls.Watch):
             (entry.watchers.add if call.on else entry.watchers.discard)(peer)
             return Done()

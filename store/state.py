@@ -84,6 +84,14 @@ class Keywords:
         return len(self.sets) - 1
 
 
+def load_acl(db: apsw.Connection) -> dict[int, dict[str, int]]:
+    """All permissions: fid -> member in lower case -> rights."""
+    acl: dict[int, dict[str, int]] = {}
+    for fid, member, rights in rows_once(db, "SELECT fid, member, rights FROM permissions"):
+        acl.setdefault(fid, {})[member.lower()] = rights
+    return acl
+
+
 class State:
     """See the module."""
 
@@ -115,6 +123,7 @@ class State:
         sets = rows_once(self.db, "SELECT keywords FROM keyword_sets ORDER BY id")
         self.keywords = Keywords([msgspec.json.decode(text, type=list[str]) for (text,) in sets])
         self._load_deliveries()
+        self.acl = load_acl(self.db)
         self._children: dict[tuple[int, str], int] | None = None
 
     def _load_deliveries(self) -> None:

@@ -14,6 +14,7 @@ import apsw
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
+from store.access import Access, Acl
 from store.changes import Batch, Change, Effects, Figures, Write
 from store.content import ContentStore
 from store.settings import StoreSettings
@@ -58,6 +59,8 @@ class Transaction:
         self.now = 0
         self.write = Write(c.ListFolders(), "")
         self.effects = Effects()
+        self.access = Access("", "", {}, {})
+        """The rights of the running call's actor."""
         self._dirty: set[int] = set()
         self._counters = False
 
@@ -159,10 +162,12 @@ class BatchRunner:
         tx: Transaction,
         handlers: dict[type[Any], Handler],
         lazy: dict[type[Any], Handler],
-        authorise: Callable[[c.Call[Any], str], None],
+        authorise: Callable[[c.Call[Any], Access], None],
         upkeep: Callable[[Transaction], None],
+        access: Callable[[str, Acl], Access],
     ) -> None:
         self.tx = tx
+        self._access = access
         self._handlers = handlers
         self._lazy = lazy
         self._authorise = authorise
@@ -188,6 +193,8 @@ class BatchRunner:
         batch.cn = tx.state.cn
         if batch.effects.hierarchy:
             batch.folder_list = tx.state.folder_list()
+        if batch.effects.acl:
+            batch.acl = {fid: dict(members) for fid, members in tx.state.acl.items()}
         if batch.effects.keywords:
             batch.keyword_sets = list(tx.state.keywords.sets)
         return batch
@@ -270,7 +277,8 @@ class BatchRunner:
         tx = self.tx
         tx.begin_call(write)
         try:
-            self._authorise(write.call, write.actor)
+            tx.access = self._access(write.actor, tx.state.acl)
+            self._authorise(write.call, tx.access)
             handler = handlers.get(type(write.call))
             if handler is None:
                 raise MapiError(Ec.ecNotSupported, type(write.call).__name__)

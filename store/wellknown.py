@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ROOT, IPM_SUBTREE = 0x01, 0x09
+CALENDAR, FREE_BUSY = 0x0F, 0x18
 SENT_ITEMS, DELETED_ITEMS, OUTBOX, INBOX, DRAFTS, JUNK = 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x17
 LAST_WELL_KNOWN = 0x1D
 FIRST_FREE_ID = 0x100

@@ -410,8 +410,8 @@ class Event(Result, frozen=True):
     fid: int
 
 
-CALLS: tuple[type[Call], ...] = (  # type: ignore[type-arg]
-    # The position is the call's number on the wire: append only.
+MAIL_CALLS: tuple[type[Call], ...] = (  # type: ignore[type-arg]
+    # The first numbers of `gromoxd.exmdb.registry`: nothing may be added here.
     ListFolders, CreateFolder, DeleteFolder, RenameFolder, Subscribe, GetKeywordSets, GetFolderState, GetPages,
     ClaimRecent, Append, Deliver, Confirm, SetFlags, CopyMessages, Expunge, GetVanished, GetPieces, GetContents,
     ReadContent, SearchText, GetMailboxInfo, SetQuota, LockPop3, Watch,

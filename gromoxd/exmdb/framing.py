@@ -20,7 +20,7 @@ from typing import Any, get_args
 import msgspec
 
 from gromoxd.errors import Ec, MapiError, WireError
-from gromoxd.exmdb import calls
+from gromoxd.exmdb import calls, registry
 
 HEAD = struct.Struct("<IBBI")
 HELLO, REQUEST, ANSWER, FAILURE, EVENT, UPLOAD = range(6)
@@ -39,7 +39,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Request(msgspec.Struct, array_like=True, frozen=True):
-    """`number` is the position of the call's class in `calls.CALLS`."""
+    """`number` is the position of the call's class in `registry.CALLS`."""
 
     number: int
     mailbox: str
@@ -55,9 +55,9 @@ class Failure(msgspec.Struct, array_like=True, frozen=True):
     text: str
 
 
-NUMBERS: dict[type, int] = {cls: i for i, cls in enumerate(calls.CALLS)}
-CALL_DECODERS = [msgspec.msgpack.Decoder(cls) for cls in calls.CALLS]
-RESULT_DECODERS = [msgspec.msgpack.Decoder(get_args(cls.__orig_bases__[0])[0]) for cls in calls.CALLS]  # type: ignore[attr-defined]
+NUMBERS: dict[type, int] = {cls: i for i, cls in enumerate(registry.CALLS)}
+CALL_DECODERS = [msgspec.msgpack.Decoder(cls) for cls in registry.CALLS]
+RESULT_DECODERS = [msgspec.msgpack.Decoder(get_args(cls.__orig_bases__[0])[0]) for cls in registry.CALLS]  # type: ignore[attr-defined]
 EVENT_DECODER = msgspec.msgpack.Decoder(calls.Event)
 HELLO_DECODER = msgspec.msgpack.Decoder(Hello)
 REQUEST_DECODER = msgspec.msgpack.Decoder(Request)

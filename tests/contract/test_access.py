@@ -56,7 +56,7 @@ def own(box: Mailbox, call: c.Call[Any]) -> c.Call[Any]:
 
 
 def test_every_call_has_a_sample() -> None:
-    assert [type(call) for call in SAMPLES] == list(c.CALLS)
+    assert [type(call) for call in SAMPLES] == list(c.MAIL_CALLS)
 
 
 @pytest.mark.parametrize("call", SAMPLES, ids=lambda call: type(call).__name__)

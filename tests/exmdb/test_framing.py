@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromoxd.errors import Ec, MapiError, WireError
-from gromoxd.exmdb import calls, framing
+from gromoxd.exmdb import calls, framing, registry
 
 
 def test_frame_bytes() -> None:
@@ -25,8 +25,13 @@ def test_request_carries_the_call() -> None:
 
 
 def test_call_numbers_are_stable() -> None:
-    assert [cls.__name__ for cls in calls.CALLS[:4]] == ["ListFolders", "CreateFolder", "DeleteFolder", "RenameFolder"]
-    assert len({cls.__name__ for cls in calls.CALLS}) == len(calls.CALLS)
+    assert [cls.__name__ for cls in registry.CALLS[:4]] == [
+        "ListFolders",
+        "CreateFolder",
+        "DeleteFolder",
+        "RenameFolder",
+    ]
+    assert len({cls.__name__ for cls in registry.CALLS}) == len(registry.CALLS)
 
 
 def test_failure_round_trip() -> None:

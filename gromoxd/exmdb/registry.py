@@ -1,0 +1,12 @@
+"""All exmdb calls, by their number on the wire: the position in `CALLS`, therefore append only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gromoxd.exmdb import calls
+from gromoxd.exmdb.calls import Call
+
+CALLS: tuple[type[Call[Any]], ...] = (
+    *calls.MAIL_CALLS,
+)  # fmt: skip

@@ -1,0 +1,21 @@
+"""Which handler carries out a MAPI call, whether a read is long, and what access a call needs beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from store.mapi.reading import Reading
+from store.transaction import Handler
+
+Read = Callable[[Reading, Any], Any]
+MODULES: tuple[Any, ...] = ()
+READS: dict[type[Any], Read] = {}
+WRITES: dict[type[Any], Handler] = {}
+LONG: dict[type[Any], Callable[[Reading, Any], bool]] = {}
+"""Reads that may take longer than a few milliseconds: whether this one does."""
+
+for _module in MODULES:
+    READS |= getattr(_module, "READS", {})
+    WRITES |= getattr(_module, "WRITES", {})
+    LONG |= getattr(_module, "LONG", {})

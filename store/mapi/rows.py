@@ -1,0 +1,52 @@
+"""Message rows by id: those that IMAP sees (`messages`) and those it does not (`unlisted`)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+from gromoxd.errors import Ec, MapiError
+
+LISTED, ASSOCIATED, DELETED, DELETED_ASSOCIATED = 0, 1, 2, 3
+"""`Row.kind`. Listed messages are in `messages`, the others in `unlisted`."""
+
+
+class Row(NamedTuple):
+    """The narrow part of a message. `uid` is 0 for unlisted ones; `deleted_at` (Unix seconds) for listed ones."""
+
+    mid: int
+    fid: int
+    uid: int
+    kind: int
+    flags: int
+    modseq: int
+    cn: int
+    size: int
+    received: int
+    sent: int
+    did: int
+    deleted_at: int
+
+    @property
+    def associated(self) -> bool:
+        return self.kind in (ASSOCIATED, DELETED_ASSOCIATED)
+
+    @property
+    def deleted(self) -> bool:
+        return self.kind >= DELETED
+
+
+LISTED_COLUMNS = "mid, fid, uid, 0, flags, modseq, cn, size, received, sent, did, 0"
+UNLISTED_COLUMNS = "mid, fid, 0, kind, flags, modseq, cn, size, received, sent, did, time"
+_LISTED = f"SELECT {LISTED_COLUMNS} FROM messages WHERE mid=?"
+_UNLISTED = f"SELECT {UNLISTED_COLUMNS} FROM unlisted WHERE mid=?"
+
+
+def find(db: apsw.Connection, mid: int) -> Row:
+    """A message's row. ecNotFound."""
+    for sql in (_LISTED, _UNLISTED):
+        found = db.execute(sql, (mid,)).fetchone()
+        if found is not None:
+            return Row(*found)
+    raise MapiError(Ec.ecNotFound, f"message {mid:#x}")
