@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from encodings.aliases import aliases
 
+from gromoxd.mapi.codepages import ASCII, code_page_of, without_surrogates
+
 _REFUSED = frozenset(
     ("punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem", "hex_codec",
      "base64_codec", "bz2_codec", "zlib_codec", "quopri_codec", "uu_codec", "rot_13", "tactis")
@@ -52,13 +54,6 @@ _CODECS = _table()
 _CLEAN = frozenset(("utf_8", "cp1252", "cp1250", "cp1251", "iso8859_2", "iso8859_15", "koi8_r"))
 _NORMAL = str.maketrans("-. :", "____")
 
-_CODEPAGES = {
-    "utf_8": 65001, "utf_7": 65000, "cp1252": 1252, "iso2022_jp_2": 50220, "euc_jp": 51932, "gbk": 936,
-    "gb18030": 54936, "big5hkscs": 950, "koi8_r": 20866, "koi8_u": 21866, "utf_16": 1200,
-    "utf_16_le": 1200, "utf_16_be": 1201,
-    "iso2022_kr": 50225, "hz": 52936, "johab": 1361, "mac_roman": 10000,
-}  # fmt: skip
-
 
 def codec_of(charset: str) -> str | None:
     """The Python codec for a charset label (RFC 2978 name, alias or vendor label), None when there is none."""
@@ -78,15 +73,6 @@ def decode(data: bytes, charset: str) -> str:
     return text if codec in _CLEAN else without_surrogates(text)
 
 
-def without_surrogates(text: str) -> str:
-    """Text that UTF-8 can carry: a lone surrogate, which UTF-7 octets may give, becomes `?`."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
-
-
 def decode_unlabelled(data: bytes) -> str:
     """Text of octets without a usable label: UTF-8 (RFC 6532) if they are that, else windows-1252."""
     try:
@@ -99,14 +85,11 @@ def codepage(charset: str) -> int:
     """The Windows code page for PidTagInternetCodepage ([MS-OXCMSG] 2.2.1.58.6), 0 when there is none."""
     lowered = charset.lower()
     if lowered in ("us-ascii", "ascii"):
-        return 20127
+        return ASCII
     codec = codec_of(charset)
     if codec is None:
         return 0
     if lowered.startswith("iso-8859-"):
         number = lowered[9:].partition("-")[0]
         return 28590 + int(number) if number.isascii() and number.isdigit() and len(number) < 3 else 0
-    known = _CODEPAGES.get(codec)
-    if known is not None:
-        return known
-    return int(codec[2:]) if codec.startswith("cp") and codec[2:].isdigit() else 0
+    return code_page_of(codec)

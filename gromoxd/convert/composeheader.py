@@ -1,0 +1,218 @@
+"""The header fields of a message that a MAPI client made, from its properties ([MS-OXCMAIL] 2.1.3.1, 2.1.3.2)."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Sequence
+
+from gromoxd.convert import headerlines as h
+from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.proptags import (
+    PidTagAddressType,
+    PidTagClientSubmitTime,
+    PidTagConversationIndex,
+    PidTagConversationTopic,
+    PidTagCreationTime,
+    PidTagDisplayName,
+    PidTagEmailAddress,
+    PidTagImportance,
+    PidTagInReplyToId,
+    PidTagInternetMessageId,
+    PidTagInternetReferences,
+    PidTagLastModificationTime,
+    PidTagListHelp,
+    PidTagListSubscribe,
+    PidTagListUnsubscribe,
+    PidTagMessageDeliveryTime,
+    PidTagNormalizedSubject,
+    PidTagOriginatorDeliveryReportRequested,
+    PidTagReadReceiptAddressType,
+    PidTagReadReceiptEmailAddress,
+    PidTagReadReceiptName,
+    PidTagReadReceiptRequested,
+    PidTagReadReceiptSmtpAddress,
+    PidTagRecipientType,
+    PidTagSenderAddressType,
+    PidTagSenderEmailAddress,
+    PidTagSenderName,
+    PidTagSenderSmtpAddress,
+    PidTagSensitivity,
+    PidTagSentRepresentingAddressType,
+    PidTagSentRepresentingEmailAddress,
+    PidTagSentRepresentingName,
+    PidTagSentRepresentingSmtpAddress,
+    PidTagSmtpAddress,
+    PidTagSubject,
+    PidTagSubjectPrefix,
+)
+from gromoxd.mapi.times import UNIX_EPOCH_NT, unix_seconds
+
+MAX_RECIPIENTS = 20_000
+_P1 = 0x10000000
+"""Set in PidTagRecipientType of who already got the message ([MS-OXOMSG] 2.2.3.1)."""
+_IMPORTANCE = {0: ("Low", "5"), 2: ("High", "1")}
+_SENSITIVITY = {1: "Personal", 2: "Private", 3: "Company-Confidential"}
+_TIMES = (PidTagClientSubmitTime, PidTagMessageDeliveryTime, PidTagLastModificationTime, PidTagCreationTime)
+Person = tuple[str, str]
+"""Display name and SMTP address, either may be ''."""
+
+
+def header_fields(props: Bag, recipients: Sequence[Bag], host: str, bcc: bool) -> list[bytes]:
+    """The fields in their order, without those that tell of the content; no Message-ID when there is none."""
+    author, sender = originators(props, host)
+    fields = [h.field("Date", h.date(_sent(props)))]
+    if author is not None:
+        fields.append(h.address_list("From", [h.mailbox(*author)]))
+    if sender is not None:
+        fields.append(h.address_list("Sender", [h.mailbox(*sender)]))
+    for kind, name in ((1, "To"), (2, "Cc"), (3, "Bcc"))[: 3 if bcc else 2]:
+        boxes = [h.mailbox(*person(bag, host)) for bag in recipients[:MAX_RECIPIENTS] if _kind(bag) == kind]
+        if boxes:
+            fields.append(h.address_list(name, boxes))
+    for make in (_subject, _identifiers, _conversation, _marks, _lists):
+        make(props, fields)
+    _receipts(props, fields, sender or author, host)
+    return fields
+
+
+def _text(props: Bag, tag: int) -> str:
+    value = props.get(tag)
+    return value if isinstance(value, str) else ""
+
+
+def _number(props: Bag, tag: int) -> int:
+    value = props.get(tag)
+    return value if isinstance(value, int) else 0
+
+
+def _kind(bag: Bag) -> int:
+    value = _number(bag, PidTagRecipientType)
+    return 0 if value & _P1 else value & 0xF
+
+
+def _sent(props: Bag) -> int:
+    times = (_number(props, tag) for tag in _TIMES)
+    return unix_seconds(next((time for time in times if time > 0), UNIX_EPOCH_NT))
+
+
+# ------------------------------------------------------------------------------------------ people
+
+
+def smtp(kind: str, address: str, known: str, host: str) -> str:
+    """The SMTP address: the one that is `known`, the address itself, or its encapsulation ([MS-OXCMAIL] 2.1.3.1.8)."""
+    if known:
+        return known
+    if not address or kind.upper() in ("", "SMTP") or "@" in address:
+        return address
+    return f"IMCEA{_escaped(kind[:8])}-{_escaped(address)}@{host}"
+
+
+def _escaped(text: str) -> str:
+    return "".join([
+        char if (char.isascii() and char.isalnum()) or char in "-=" else "_" if char == "/" else
+        "".join([f"+{octet:02X}" for octet in char.encode("utf-8", "replace")]) for char in text[:500]
+    ])  # fmt: skip
+
+
+def person(bag: Bag, host: str) -> Person:
+    """A recipient ([MS-OXCMAIL] 2.1.3.1)."""
+    address = smtp(
+        _text(bag, PidTagAddressType), _text(bag, PidTagEmailAddress), _text(bag, PidTagSmtpAddress), host
+    )
+    return _text(bag, PidTagDisplayName), address
+
+
+_AUTHOR = (
+    PidTagSentRepresentingName,
+    PidTagSentRepresentingAddressType,
+    PidTagSentRepresentingEmailAddress,
+    PidTagSentRepresentingSmtpAddress,
+)
+_SENDER = (PidTagSenderName, PidTagSenderAddressType, PidTagSenderEmailAddress, PidTagSenderSmtpAddress)
+_READ_RECEIPT = (
+    PidTagReadReceiptName,
+    PidTagReadReceiptAddressType,
+    PidTagReadReceiptEmailAddress,
+    PidTagReadReceiptSmtpAddress,
+)
+
+
+def _named(props: Bag, tags: tuple[int, int, int, int], host: str) -> Person | None:
+    name, kind, address, known = (_text(props, tag) for tag in tags)
+    address = smtp(kind, address, known, host)
+    return (name, address) if name or address else None
+
+
+def originators(props: Bag, host: str) -> tuple[Person | None, Person | None]:
+    """From and, when it is somebody else, Sender ([MS-OXCMAIL] 2.1.3.1.2, 2.1.3.1.3)."""
+    author, sender = _named(props, _AUTHOR, host), _named(props, _SENDER, host)
+    if author is None or sender is None:
+        return author or sender, None
+    same = author[1].lower() == sender[1].lower() if author[1] or sender[1] else author == sender
+    return author, None if same else sender
+
+
+# ------------------------------------------------------------------------------------------ what the fields are
+
+
+def _subject(props: Bag, fields: list[bytes]) -> None:
+    if PidTagSubject in props:
+        fields.append(h.field("Subject", _text(props, PidTagSubject)))
+    elif PidTagNormalizedSubject in props or PidTagSubjectPrefix in props:
+        subject = _text(props, PidTagSubjectPrefix) + _text(props, PidTagNormalizedSubject)
+        fields.append(h.field("Subject", subject))
+
+
+def _identifiers(props: Bag, fields: list[bytes]) -> None:
+    """RFC 5322 3.6.4."""
+    for name, tag in (
+        ("Message-ID", PidTagInternetMessageId), ("In-Reply-To", PidTagInReplyToId),
+        ("References", PidTagInternetReferences),
+    ):  # fmt: skip
+        text = h.clean(_text(props, tag)).strip()
+        if text:
+            fields.append(h.fold(name, text.split()))
+
+
+def _conversation(props: Bag, fields: list[bytes]) -> None:
+    """[MS-OXCMAIL] 2.1.3.2.7, 2.1.3.2.8."""
+    topic, index = _text(props, PidTagConversationTopic), props.get(PidTagConversationIndex)
+    if topic:
+        fields.append(h.field("Thread-Topic", topic))
+    if isinstance(index, bytes) and index:
+        text = binascii.b2a_base64(index[:600], newline=False).decode()
+        fields.append(h.fold("Thread-Index", [text]))
+
+
+def _marks(props: Bag, fields: list[bytes]) -> None:
+    """[MS-OXCMAIL] 2.1.3.2.1, 2.1.3.2.2."""
+    importance = props.get(PidTagImportance)
+    if isinstance(importance, int) and importance in _IMPORTANCE:
+        word, priority = _IMPORTANCE[importance]
+        fields += (h.field("Importance", word), h.field("X-Priority", priority))
+    sensitivity = _SENSITIVITY.get(_number(props, PidTagSensitivity))
+    if sensitivity:
+        fields.append(h.field("Sensitivity", sensitivity))
+
+
+def _lists(props: Bag, fields: list[bytes]) -> None:
+    """RFC 2369."""
+    for name, tag in (
+        ("List-Help", PidTagListHelp), ("List-Subscribe", PidTagListSubscribe),
+        ("List-Unsubscribe", PidTagListUnsubscribe),
+    ):  # fmt: skip
+        text = _text(props, tag)
+        if text:
+            fields.append(h.field(name, text))
+
+
+def _receipts(props: Bag, fields: list[bytes], sender: Person | None, host: str) -> None:
+    """RFC 8098 2.1; [MS-OXCMAIL] 2.1.3.2.4, 2.1.3.2.5."""
+    if props.get(PidTagReadReceiptRequested) is True:
+        asking = _named(props, _READ_RECEIPT, host) or sender
+        if asking is not None and asking[1]:
+            fields.append(h.address_list("Disposition-Notification-To", [h.mailbox(*asking)]))
+    if props.get(PidTagOriginatorDeliveryReportRequested) is True and sender is not None and sender[1]:
+        fields.append(h.address_list("Return-Receipt-To", [h.mailbox(*sender)]))
+
+
