@@ -12,7 +12,6 @@ from struct import Struct, unpack
 from typing import NamedTuple, Self
 
 from gromoxd.errors import WireError
-from gromoxd.mapi.cursor import Cursor
 from gromoxd.mapi.occurrences import DAY, month_of, month_start
 
 Interval = tuple[int, int]
@@ -74,7 +73,7 @@ def _month(minute: int) -> int:
 
 
 def decode_blocks(months: Sequence[int], blobs: Sequence[bytes]) -> list[Interval]:
-    """The inverse; blocks that go on in the next month are one. WireError for anything that is no such pair of values."""
+    """The inverse; blocks that go on in the next month are one. WireError for what is no such pair of values."""
     if len(months) != len(blobs):
         raise WireError(f"{len(months)} free/busy months with {len(blobs)} blobs")
     found: list[Interval] = []

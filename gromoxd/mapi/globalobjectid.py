@@ -1,4 +1,4 @@
-"""PidLidGlobalObjectId and PidLidCleanGlobalObjectId ([MS-OXOCAL] 2.2.1.27, 2.2.1.28), and the iCalendar UID of them."""
+"""PidLidGlobalObjectId and PidLidCleanGlobalObjectId ([MS-OXOCAL] 2.2.1.27, 2.2.1.28), and the UID they stand for."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
 from typing import NamedTuple
@@ -73,13 +74,14 @@ def week_day(day: int) -> int:
     return (day + 1) % 7
 
 
-class _Series(NamedTuple):
+@dataclass(slots=True, frozen=True)
+class _Series:
     """Midnights of the dates of a pattern: `at(0)`, `at(1)` … up to `at(count - 1)`, ascending."""
 
     at: Callable[[int], int]
     count: int
 
-    def index(self, minute: int) -> int:
+    def find(self, minute: int) -> int:
         """The index of the first date at or after a minute, `count` if there is none."""
         return bisect_left(range(self.count), minute, key=self.at)
 
@@ -197,7 +199,7 @@ def pattern_dates(pattern: RecurrencePattern, start: int, end: int) -> Iterator[
 
 def _dates(dates: _Series, start: int, end: int, without: set[int]) -> Iterator[int]:
     at = dates.at
-    for n in range(dates.index(start), dates.count):
+    for n in range(dates.find(start), dates.count):
         midnight = at(n)
         if midnight >= end:
             return
@@ -214,9 +216,7 @@ def occurrences(recurrence: AppointmentRecurrencePattern, start: int, end: int) 
     return _merged(recurrence, dates, start, end)
 
 
-def _merged(
-    recurrence: AppointmentRecurrencePattern, dates: _Series, start: int, end: int
-) -> Iterator[Occurrence]:
+def _merged(recurrence: AppointmentRecurrencePattern, dates: _Series, start: int, end: int) -> Iterator[Occurrence]:
     offset = recurrence.start_time_offset
     length = max(recurrence.end_time_offset - offset, 0)
     without = {midnight // DAY for midnight in recurrence.recurrence_pattern.deleted_instance_dates}
@@ -257,7 +257,7 @@ def occurrence_on(recurrence: AppointmentRecurrencePattern, original: int) -> Oc
 
 
 def last_date(pattern: RecurrencePattern) -> int | None:
-    """Midnight of the last date, EndDate for a writer ([MS-OXOCAL] 2.2.1.44.1); None for a series without end or date."""
+    """Midnight of the last date, EndDate for a writer ([MS-OXOCAL] 2.2.1.44.1); None if there is no last."""
     if pattern.end_type in (EndType.NeverEnd, EndType.NeverEndToo):
         return None
     dates = series(pattern)

@@ -227,11 +227,19 @@ class ExceptionInfo(NamedTuple):
     @classmethod
     def read(cls, cursor: Cursor) -> Self:
         start, end, original, flags = cursor.struct(_TIMES_FLAGS)
-        subject = _read_narrow(cursor) if flags & _SUBJECT else None
-        before = [cursor.u32() if flags & flag else None for flag, _ in _NUMBERS_BEFORE]
-        location = _read_narrow(cursor) if flags & _LOCATION else None
-        after = [cursor.u32() if flags & flag else None for flag, _ in _NUMBERS_AFTER]
-        return cls(start, end, original, flags, subject, *before, location, *after)
+        u32 = cursor.u32
+        return cls(
+            start, end, original, flags,
+            subject=_read_narrow(cursor) if flags & _SUBJECT else None,
+            meeting_type=u32() if flags & 0x0002 else None,
+            reminder_delta=u32() if flags & 0x0004 else None,
+            reminder_set=u32() if flags & 0x0008 else None,
+            location=_read_narrow(cursor) if flags & _LOCATION else None,
+            busy_status=u32() if flags & 0x0020 else None,
+            attachment=u32() if flags & 0x0040 else None,
+            sub_type=u32() if flags & 0x0080 else None,
+            appointment_color=u32() if flags & 0x0100 else None,
+        )  # fmt: skip
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

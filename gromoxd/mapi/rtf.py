@@ -16,10 +16,12 @@ from gromoxd.mapi.cursor import Cursor
 COMPRESSED, UNCOMPRESSED = b"LZFu", b"MELA"
 
 PREFIX = (
-    rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbol"
-    rb"ArialTimes New RomanCourier{\colortbl\red0\green0\blue0" + b"\r\n" + rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
+    rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans Serif"
+    rb"SymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0"
+    + b"\r\n"
+    + rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )
-"""What the dictionary holds at first ([MS-OXRTFCP] 2.2.2.1)."""
+"""What the dictionary holds at first ([MS-OXRTFCP] 2.1)."""
 
 RING = 4096
 SHORTEST, LONGEST = 2, 17
@@ -31,7 +33,7 @@ _START = len(PREFIX)
 
 
 class RtfHeader(NamedTuple):
-    """[MS-OXRTFCP] 2.2.3.1, the header; `compressed_size` counts what follows that field."""
+    """Header of [MS-OXRTFCP] 2.1.3.1.1; `compressed_size` counts what follows that field."""
 
     compressed_size: int
     raw_size: int
@@ -40,15 +42,15 @@ class RtfHeader(NamedTuple):
 
     @classmethod
     def read(cls, cursor: Cursor) -> Self:
-        size, raw, kind, crc = cursor.struct(_HEAD)
-        return cls(size, raw, bytes(kind), crc)  # type: ignore[call-overload]
+        size, raw = cursor.u32(), cursor.u32()
+        return cls(size, raw, cursor.take(4), cursor.u32())
 
     def encode(self) -> bytes:
         return _HEAD.pack(*self)
 
 
-def checksum(octets: bytes) -> int:
-    """The CRC of [MS-OXRTFCP] 2.2.3.2: that of zlib, neither started nor ended with ones."""
+def checksum(octets: bytes | bytearray) -> int:
+    """The CRC of [MS-OXRTFCP] 2.1.3: that of zlib, neither started nor ended with ones."""
     return crc32(octets, 0xFFFFFFFF) ^ 0xFFFFFFFF
 
 
@@ -115,51 +117,105 @@ def _repeat(text: bytearray, distance: int, length: int, at: int) -> None:
 def compress(rtf: bytes) -> bytes:
     """A PidTagRtfCompressed of some RTF; each reference is the longest there is, and of those the farthest."""
     text = PREFIX + rtf
+    match = _Matches(text).at
     out = bytearray()
-    tokens: list[bytes] = []
-    control = 0
     at, end = _START, len(text)
     while at <= end:
-        if at < end:
-            start, length = _match(text, at)
+        control, tokens = 0, bytearray()
+        for bit in range(8):
+            start, length = match(at)
             if length:
-                control |= 1 << len(tokens)
-                tokens.append(((start % RING) << 4 | length - SHORTEST).to_bytes(2, "big"))
+                control |= 1 << bit
+                tokens += ((start % RING) << 4 | length - SHORTEST).to_bytes(2, "big")
                 at += length
-            else:
-                tokens.append(text[at : at + 1])
+            elif at < end:
+                tokens.append(text[at])
                 at += 1
-        else:
-            control |= 1 << len(tokens)
-            tokens.append(((at % RING) << 4).to_bytes(2, "big"))
-            at += 1
-        if len(tokens) == 8 or at > end:
-            out.append(control)
-            out += b"".join(tokens)
-            tokens.clear()
-            control = 0
-    body = bytes(out)
-    return RtfHeader(len(body) + _HEAD.size - 4, len(rtf), COMPRESSED, checksum(body)).encode() + body
+            else:  # a reference to where the next octet would be written is the end
+                control |= 1 << bit
+                tokens += ((at % RING) << 4).to_bytes(2, "big")
+                at += 1
+                break
+        out.append(control)
+        out += tokens
+    return RtfHeader(len(out) + _HEAD.size - 4, len(rtf), COMPRESSED, checksum(out)).encode() + out
 
 
-def _match(text: bytes, at: int) -> tuple[int, int]:
-    """Where the longest match for what is at `at` starts, and how long it is: 0 if there is none."""
-    low = at - RING + 1
-    if low < 0:
-        low = 0
-    find = text.find
-    most = min(LONGEST, len(text) - at)
-    start, length = 0, 0
-    want = SHORTEST
-    while want <= most:
-        low = find(text[at : at + want], low, at + want - 1)
-        if low < 0:
-            break
-        start, length = low, want
-        while length < most and text[low + length] == text[at + length]:
-            length += 1
-        want = length + 1
-    return start, length
+class _Matches:
+    """Finds what is in the dictionary. Positions are kept by the three octets there: few are tried one by one, for
+    many the text is searched, which is fast when there are many."""
+
+    FEW, MANY = 16, 64
+    SWEEP = 32768
+    """After so many octets what has left the dictionary is forgotten."""
+
+    __slots__ = ("learned", "pairs", "swept", "text", "triples")
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.triples: dict[bytes, list[int]] = {}
+        self.pairs: dict[bytes, int] = {}
+        self.learned = 0
+        self.swept = 0
+
+    def at(self, at: int) -> tuple[int, int]:
+        """Where the longest match for what is at `at` starts, and how long it is: 0 if there is none. `at` grows."""
+        if at > self.learned:
+            self._learn(at)
+        text, low = self.text, max(at - RING + 1, 0)
+        key = text[at : at + 3]
+        found = self.triples.get(key)
+        if found is None or found[-1] < low or len(key) < 3:
+            if len(key) > 1 and self.pairs.get(key[:2], -1) >= low:
+                return text.find(key[:2], low, at + 1), 2
+            return 0, 0
+        if found[0] < low:
+            found = self.triples[key] = [start for start in found if start >= low]
+        most = min(LONGEST, len(text) - at)
+        return self._few(at, found, most) if len(found) <= self.FEW else self._many(at, low, most)
+
+    def _few(self, at: int, found: list[int], most: int) -> tuple[int, int]:
+        text = self.text
+        best, length, want = 0, 0, text[at : at + 3]
+        for start in found:
+            if text.startswith(want, start):
+                best, length = start, len(want)
+                while length < most and text[start + length] == text[at + length]:
+                    length += 1
+                if length == most:
+                    break
+                want = text[at : at + length + 1]
+        return best, length
+
+    def _many(self, at: int, low: int, most: int) -> tuple[int, int]:
+        text = self.text
+        best, length, want = 0, 0, 3
+        while want <= most:
+            low = text.find(text[at : at + want], low, at + want - 1)
+            if low < 0:
+                break
+            best, length = low, want
+            while length < most and text[low + length] == text[at + length]:
+                length += 1
+            want = length + 1
+        return best, length
+
+    def _learn(self, upto: int) -> None:
+        text, triples, pairs = self.text, self.triples, self.pairs
+        for at in range(self.learned, upto):
+            key = text[at : at + 3]
+            found = triples.get(key)
+            if found is None:
+                triples[key] = [at]
+            else:
+                found.append(at)
+                if len(found) > self.MANY:
+                    del found[: self.MANY // 2]
+            pairs[key[:2]] = at
+        self.learned = upto
+        if upto - self.swept > self.SWEEP:
+            self.swept = upto
+            self.triples = {key: found for key, found in triples.items() if found[-1] > upto - RING}
 
 
 def store(rtf: bytes) -> bytes:

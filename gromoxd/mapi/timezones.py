@@ -34,7 +34,7 @@ _LAST = 5
 
 
 class SystemTime(NamedTuple):
-    """SYSTEMTIME ([MS-DTYP] 2.3.13). As a date of change: with wYear 0 wDay says which wDayOfWeek of wMonth, 5 the last."""
+    """SYSTEMTIME ([MS-DTYP] 2.3.13). A date of change with year 0: `day` says which weekday, 5 the last."""
 
     year: int = 0
     month: int = 0
@@ -75,10 +75,11 @@ class TimeZoneStruct(NamedTuple):
     @classmethod
     def decode(cls, data: bytes) -> Self:
         cursor = Cursor(data)
-        fields = cursor.struct(_REG)
+        bias, standard, daylight = cursor.struct(_BIASES)
+        standard_year, standard_date = cursor.u16(), SystemTime.read(cursor)
+        daylight_year, daylight_date = cursor.u16(), SystemTime.read(cursor)
         cursor.finish()
-        standard, daylight = SystemTime(*fields[4:12]), SystemTime(*fields[13:])
-        return cls(*fields[:3], standard, daylight, fields[3], fields[12])
+        return cls(bias, standard, daylight, standard_date, daylight_date, standard_year, daylight_year)
 
     def encode(self) -> bytes:
         return _REG.pack(

@@ -1,0 +1,121 @@
+"""Samples of calendar structures and compressed RTF, and what decodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gromoxd.mapi.freebusy import FreeBusyMonth
+from gromoxd.mapi.globalobjectid import GlobalObjectId
+from gromoxd.mapi.recurrence import AppointmentRecurrencePattern, ExceptionInfo, RecurrencePattern
+from gromoxd.mapi.rtf import decompress
+from gromoxd.mapi.timezones import SystemTime, TimeZoneDefinition, TimeZoneRule, TimeZoneStruct
+
+WEEKLY = bytes.fromhex(
+    "043004300b2001000000c0210000010000000000000032000000222000000c0000000000000000000000000000008020"
+    "bc0c20adbc0c0630000009300000580200007602000000000000000000000000"
+)
+"""[MS-OXOCAL] 4.1.1.1: Monday, Thursday and Friday at 10:00 from 2007-03-26 on, twelve times."""
+
+WEEKLY_EXCEPTION = bytes.fromhex(
+    "043004300b2001000000c0210000010000000000000032000000222000000c0000000000000001000000a096bc0c0100"
+    "0000a096bc0c8020bc0c20adbc0c0630000009300000580200007602000001003499bc0c5299bc0cf898bc0c11002200"
+    "210053696d706c6520526563757272656e6365207769746820657863657074696f6e730800070033342f343134310000"
+    "00000400000000000000000000003499bc0c5299bc0cf898bc0c2100530069006d0070006c0065002000520065006300"
+    "75007200720065006e006300650020007700690074006800200065007800630065007000740069006f006e0073000700"
+    "330034002f0034003100340031000000000000000000"
+)
+"""[MS-OXOCAL] 4.1.1.2: the same, with 2007-04-16 at 11:00, another subject and location."""
+
+DAILY = bytes.fromhex(
+    "043004300a2000000000a0050000e010000000000000212000000a0000000000000002000000a0c1dc0c80d2dc0c0000"
+    "0000207edc0c0016dd0c0630000009300000e0010000fe01000000000000000000000000"
+)
+"""[MS-OXOCAL] 4.1.1.3: every third day from 2011-04-07 to 2011-05-04 at 08:00, two deleted."""
+
+HEBREW = bytes.fromhex(
+    "043004300d200200080080750a000c0000000000000003000000232000000a0000000000000001000000207edc0c0100"
+    "0000207edc0c6074c40cdf80e95a0630000009300000e0010000fe01000001000080dc0c1e80dc0c0080dc0c24023c00"
+    "0000010000000000000004000000000000000000000000000000"
+)
+"""[MS-OXOCAL] 4.1.1.6: each year in the Hebrew calendar, one exception."""
+
+WEDNESDAYS = bytes.fromhex(
+    "043004300b2001000000c0210000010000000000000008000000232000000a0000000000000000000000000000000028"
+    "f80cdf80e95a0630000009300000580200007602000000000000000000000000"
+)
+"""What Outlook 2013 writes for each Wednesday without end."""
+
+WEDNESDAYS_DAMAGED = bytes.fromhex(
+    "043004300b2001000000c0210000010000000000000008000000232000000a000000000000000000000000000028f80c"
+    "df80e95a0630000009300000580200007602000000000000000000000000"
+)
+"""The same as it was once printed, two octets missing in the middle."""
+
+DEFINITION = bytes.fromhex(
+    "0201300002001500500061006300690066006900630020005300740061006e0064006100720064002000540069006d00"
+    "6500020002013e000000d6070000000000000000000000000000e001000000000000c4ffffff00000a00000005000200"
+    "0000000000000000040000000100020000000000000002013e000200d7070000000000000000000000000000e0010000"
+    "00000000c4ffffff00000b0000000100020000000000000000000300000002000200000000000000"
+)
+"""[MS-OXOCAL] 4.1.4: PidLidAppointmentTimeZoneDefinitionRecur of the Pacific, rules of 2006 and 2007."""
+
+STRUCT = bytes.fromhex(
+    "e001000000000000c4ffffff000000000b00000001000200000000000000000000000300000002000200000000000000"
+)
+"""[MS-OXOCAL] 4.1.5: PidLidTimeZoneStruct of the Pacific since 2007."""
+
+GLOBAL_ID = bytes.fromhex(
+    "040000008200e00074c5b7101a82e00807d803195025d461e473c8010000000000000000100000002a5844b3a444f74a9c246c60886f116b"
+)
+"""[MS-OXOCAL] 4: PidLidGlobalObjectId of the exception for 2008-03-25."""
+
+GLOBAL_ID_HEX = bytes.fromhex(
+    "040000008200e00074c5b7101a82e00807d40910e040c9c12685c4010000000000000000100000000bf0ed4b6e4ee94e9e39e3867b378ef3"
+)
+"""[MS-ASEMAIL] 4.3, first example."""
+
+GLOBAL_ID_VCAL = bytes.fromhex(
+    "040000008200e00074c5b7101a82e0080000000000000000000000000000000000000000330000007643616c2d556964"
+    "010000007b38313431324433432d324132342d344539442d423230452d3131463742424539323739397d00"
+)
+"""[MS-ASEMAIL] 4.3, second example: the UID of another program."""
+
+RTF_HELLO = bytes.fromhex(
+    "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
+)
+"""[MS-OXRTFCP] 4.1.1."""
+
+RTF_CROSSING = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
+"""[MS-OXRTFCP] 4.1.2: the reference crosses the position that is written."""
+
+RTF_STORED = bytes.fromhex(
+    "2e000000220000004d454c41000000007b5c727466315c616e73695c616e7369637067313235325c7061726420746573747d"
+)
+"""Not compressed ([MS-OXRTFCP] 2.1.3.1.1)."""
+
+
+TASK = bytes.fromhex(
+    "043004300a200000000000000000a005000000000000232000000a0000000000000000000000000000008020bc0cdf80e95a"
+)
+"""A task's recurrence ([MS-OXOTASK] 2.2.2.2.15): each day, no times."""
+
+ALL_FLAGS = AppointmentRecurrencePattern.decode(WEEKLY_EXCEPTION).exception_infos[0]._replace(
+    override_flags=0x03FF, meeting_type=1, reminder_delta=15, reminder_set=1,
+    busy_status=2, attachment=0, sub_type=1, appointment_color=0,
+)  # fmt: skip
+
+DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
+    "AppointmentRecurrencePattern": (
+        AppointmentRecurrencePattern.decode,
+        [WEEKLY, WEEKLY_EXCEPTION, DAILY, HEBREW, WEDNESDAYS],
+    ),
+    "RecurrencePattern": (RecurrencePattern.decode, [TASK]),
+    "ExceptionInfo": (ExceptionInfo.decode, [ALL_FLAGS.encode()]),
+    "TimeZoneDefinition": (TimeZoneDefinition.decode, [DEFINITION]),
+    "TimeZoneRule": (TimeZoneRule.decode, [DEFINITION[52:118]]),
+    "TimeZoneStruct": (TimeZoneStruct.decode, [STRUCT]),
+    "SystemTime": (SystemTime.decode, [STRUCT[14:30]]),
+    "GlobalObjectId": (GlobalObjectId.decode, [GLOBAL_ID, GLOBAL_ID_HEX, GLOBAL_ID_VCAL]),
+    "FreeBusyMonth": (FreeBusyMonth.decode, [bytes.fromhex("0a003c00a005d007")]),
+    "rtf": (decompress, [RTF_HELLO, RTF_CROSSING, RTF_STORED]),
+}
