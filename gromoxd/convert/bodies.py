@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gromoxd.convert.charsets import charset_of
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.codepages import charset_of
 from gromoxd.mapi.proptags import PidTagBody, PidTagHtml, PidTagInternetCodepage
 
 
@@ -11,7 +11,7 @@ def mail_bodies(props: Bag) -> tuple[str | None, bytes | None, str]:
     """(plain text, HTML octets, charset of the HTML) as mail carries them; None for a form that is not wanted."""
     text, html = props.get(PidTagBody), props.get(PidTagHtml)
     page = props.get(PidTagInternetCodepage)
-    charset = charset_of(page) if isinstance(page, int) else ""
+    charset = charset_of(page) if isinstance(page, int) else None
     plain = text if isinstance(text, str) else None
     if not isinstance(html, bytes):
         return plain or "", None, "utf-8"
