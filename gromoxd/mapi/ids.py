@@ -1,7 +1,7 @@
 """Identifiers of folders, messages, changes and replicas, and the lists of changes that conflict detection compares.
 
-[MS-OXCDATA] 2.2.1 (FID, MID, GID, LongTermID), [MS-OXCFXICS] 2.2.2.1-2.2.2.3 (CN, XID, PredecessorChangeList). A counter
-is a GLOBCNT as an int: 48 bits, 6 octets with the highest first on the wire ([MS-OXCFXICS] 2.2.2.5).
+[MS-OXCDATA] 2.2.1 (FID, MID, GID, LongTermID), [MS-OXCFXICS] 2.2.2.1-2.2.2.3 (CN, XID, PredecessorChangeList). A
+counter is a GLOBCNT as an int: 48 bits, 6 octets with the highest first on the wire ([MS-OXCFXICS] 2.2.2.5).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class LongTermId(NamedTuple):
 class ServerId(NamedTuple):
     """[MS-OXCDATA] 2.11.1.4 PtypServerId: a folder (mid and instance 0), a message, or an instance of one in a table.
 
-    `fid` and `mid` are unsigned 64-bit ids (`eid_int`). A value that is the client's own has no such meaning: WireError.
+    `fid` and `mid` are unsigned 64-bit ids (`eid_int`). WireError for a value that is the client's own.
     """
 
     fid: int
@@ -159,7 +159,7 @@ Pcl = dict[bytes, bytes]
 
 
 class Version(IntEnum):
-    """What conflict detection finds of the version that comes in ([MS-OXCFXICS] 3.1.5.6.2)."""
+    """What conflict detection finds of the version that comes in ([MS-OXCFXICS] 3.1.5.6.1)."""
 
     EQUAL = 0
     NEWER = 1
@@ -198,7 +198,7 @@ def _learn(pcl: Pcl, guid: bytes, local_id: bytes) -> None:
 
 
 def pcl_merge(a: Mapping[bytes, bytes], b: Mapping[bytes, bytes]) -> Pcl:
-    """The list of a version that integrates both ([MS-OXCFXICS] 3.1.5.6.2.2)."""
+    """The list of a version that integrates both ([MS-OXCFXICS] 3.1.5.6.2.1)."""
     merged = dict(a)
     for guid, local_id in b.items():
         _learn(merged, guid, local_id)
@@ -230,7 +230,7 @@ def pcl_covers(a: Mapping[bytes, bytes], b: Mapping[bytes, bytes]) -> bool:
 def compare(local: Mapping[bytes, bytes], remote: Mapping[bytes, bytes]) -> Version:
     """What the remote version is to the local one: NEWER replaces it, OLDER is ignored, CONFLICT is to be resolved.
 
-    [MS-OXCFXICS] 3.1.5.6.2.
+    [MS-OXCFXICS] 3.1.5.6.1.
     """
     newer = pcl_covers(remote, local)
     if pcl_covers(local, remote):
@@ -238,9 +238,14 @@ def compare(local: Mapping[bytes, bytes], remote: Mapping[bytes, bytes]) -> Vers
     return Version.NEWER if newer else Version.CONFLICT
 
 
-def remote_wins(local_time_nt: int, local_change_key: bytes, remote_time_nt: int, remote_change_key: bytes) -> bool:
-    """Of two versions in conflict the later PidTagLastModificationTime wins, then the higher GUID of the change key.
+def remote_wins(
+    local_time_nt: int, local_change_key: bytes, remote_time_nt: int, remote_change_key: bytes, folder: bool = False
+) -> bool:
+    """Of two versions in conflict the later PidTagLastModificationTime wins ([MS-OXCFXICS] 3.1.5.6.2.2).
 
-    Both replicas must choose alike (PidTagInConflict, [MS-OXCFXICS] 3.1.5.6.2.1).
+    At the same time a folder stays as it is here; of two messages the higher NamespaceGuid of PidTagChangeKey wins, and
+    the one that comes in when they are equal, so that all replicas choose alike.
     """
-    return (remote_time_nt, remote_change_key[:16]) > (local_time_nt, local_change_key[:16])
+    if remote_time_nt != local_time_nt:
+        return remote_time_nt > local_time_nt
+    return not folder and remote_change_key[:16] >= local_change_key[:16]
