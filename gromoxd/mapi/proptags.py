@@ -1,8 +1,8 @@
 # table file: all property tags of [MS-OXPROPS]
 """Property tags (id << 16 | type) by the names of [MS-OXPROPS] 2, in the order of their numbers.
 
-Types are those of [MS-OXCDATA] 2.11.1 (`gromoxd.mapi.types`). Strings are PtypString (001F) throughout. Several names may
-stand for one tag; `gromoxd.mapi.proptag_names` finds names for numbers. Named properties: `gromoxd.mapi.named_tags`.
+Types are those of [MS-OXCDATA] 2.11.1 (`gromoxd.mapi.types`). Strings are PtypString (001F) throughout. Several names
+may stand for one tag; `gromoxd.mapi.proptag_names` finds names for numbers. Named: `gromoxd.mapi.named_tags`.
 """
 
 from __future__ import annotations
@@ -881,3 +881,8 @@ PidTagAddressBookContainerId: Final = 0xFFFD0003
 PROP_PART_PATH: Final = 0x67A0001F
 """Of an attachment: its section number in the stored message ("2.1"; "" for all of it). Never leaves the server:
 0x6600-0x67FF are provider-defined, non-transmittable ids ([MS-OXPROPS] 1.3.3)."""
+PROP_CREATOR: Final = 0x67A1001F
+"""Of a message: the address, in lower case, of who made it; what EditOwned and DeleteOwned go by. Never leaves."""
+PROP_CHANGE_CN: Final = 0x67A20014
+"""Of an imported object: the change number for which the change key in its bag holds. Never leaves."""
+INTERNAL: Final = frozenset((PROP_PART_PATH, PROP_CREATOR, PROP_CHANGE_CN))

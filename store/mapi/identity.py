@@ -1,0 +1,76 @@
+"""Who a mailbox is, and the keys and entry ids of what is in it ([MS-OXCDATA] 2.2.1, 2.2.4; [MS-OXCFXICS] 2.2.1.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+from gromoxd.mapi import ids
+from gromoxd.mapi.entryids import (
+    PUBLIC_FOLDERS,
+    STORE_PRIVATE,
+    STORE_PUBLIC,
+    FolderEntryId,
+    MessageEntryId,
+    ObjectType,
+    StoreEntryId,
+    WrappedType,
+)
+from gromoxd.mapi.ids import LongTermId
+from store.sql import rows_once
+
+OWN_REPLID = 1
+"""The replica id that stands for this mailbox's GUID in ids of 64 bits ([MS-OXCDATA] 2.2.1)."""
+
+
+class Identity(NamedTuple):
+    """`guid` is the replica GUID of all that is made here; `owner` an address, or a domain for a public store."""
+
+    guid: bytes
+    mapping_guid: bytes
+    created: int
+    owner: str
+    public: bool = False
+
+    def source_key(self, counter: int) -> bytes:
+        """PidTagSourceKey of an object that was made here."""
+        return self.guid + counter.to_bytes(6, "big")
+
+    change_key = source_key
+    """PidTagChangeKey of a change that was made here."""
+
+    def predecessors(self, cn: int) -> bytes:
+        """PidTagPredecessorChangeList of an object that was never changed elsewhere ([MS-OXCFXICS] 2.2.2.3)."""
+        return b"\x16" + self.guid + cn.to_bytes(6, "big")
+
+    def folder_entryid(self, fid: int) -> bytes:
+        """[MS-OXCDATA] 2.2.4.1."""
+        if self.public:
+            return FolderEntryId(PUBLIC_FOLDERS, LongTermId(self.guid, fid), ObjectType.PUBLIC_FOLDER).encode()
+        return FolderEntryId(self.guid, LongTermId(self.guid, fid)).encode()
+
+    def message_entryid(self, fid: int, mid: int) -> bytes:
+        """[MS-OXCDATA] 2.2.4.2."""
+        folder, message = LongTermId(self.guid, fid), LongTermId(self.guid, mid)
+        if self.public:
+            return MessageEntryId(PUBLIC_FOLDERS, folder, message, ObjectType.PUBLIC_MESSAGE).encode()
+        return MessageEntryId(self.guid, folder, message).encode()
+
+    def store_entryid(self) -> bytes:
+        """[MS-OXCDATA] 2.2.4.3; the server of a mailbox is the domain of its owner."""
+        domain = self.owner.rpartition("@")[2].encode("utf-8", "replace")
+        if self.public:
+            return StoreEntryId(domain, None, STORE_PUBLIC, WrappedType.PUBLIC).encode()
+        return StoreEntryId(domain, self.owner.encode("utf-8", "replace"), STORE_PRIVATE, WrappedType.PRIVATE).encode()
+
+
+def eid(counter: int) -> int:
+    """PtypInteger64 of an id of this mailbox: PidTagMid, PidTagFolderId, PidTagChangeNumber."""
+    return ids.eid_value(OWN_REPLID, counter)
+
+
+def load(db: apsw.Connection, owner: str = "", public: bool = False) -> Identity:
+    """From the database of a mailbox."""
+    guid, mapping_guid, created = rows_once(db, "SELECT guid, mapping_guid, created FROM mailbox")[0]
+    return Identity(guid, mapping_guid, created, owner, public)
