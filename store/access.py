@@ -21,6 +21,10 @@ CREATE_SUBFOLDER, OWNER, CONTACT, VISIBLE = 0x80, 0x100, 0x200, 0x400
 FREE_BUSY_SIMPLE, FREE_BUSY_DETAILED, STORE_OWNER = 0x800, 0x1000, 0x2000
 ALL = 0x1FFB
 """Everything but the rights that are computed ([MS-OXCPERM] 2.2.7)."""
+PUBLIC_DEFAULT = READ_ANY | CREATE | EDIT_OWNED | DELETE_OWNED | VISIBLE
+"""What everybody may do in a folder of a public store that says nothing else."""
+GUEST_FOLDER = READ_ANY | CREATE | EDIT_ANY | DELETE_ANY | CREATE_SUBFOLDER | OWNER | VISIBLE
+"""What somebody else than the mailbox's owner gets on a folder that he makes in it."""
 
 Members = Mapping[str, int]
 Acl = Mapping[int, Members]
@@ -62,8 +66,31 @@ class Access:
         return members.get(DEFAULT, self._default)
 
     def may(self, fid: int, right: int) -> bool:
-        """Whether all these rights are there; the folder's owner has every right on it but to read unasked."""
-        return self.rights(fid) & right == right
+        """Whether all these rights are there."""
+        return self.everything or self.rights(fid) & right == right
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The lists that the actor is in."""
+        return self._groups.get(self.actor, frozenset())
+
+    def sees(self, fid: int) -> bool:
+        """Whether the folder is shown to the actor, with its name and properties."""
+        return self.everything or bool(self.rights(fid) & (VISIBLE | OWNER))
+
+    def require_sight(self, fid: int) -> None:
+        """ecAccessDenied unless the folder is shown to the actor."""
+        if not self.sees(fid):
+            raise MapiError(Ec.ecAccessDenied, f"folder {fid:#x}")
+
+    def anywhere(self) -> int:
+        """The rights that the actor has on some folder or other; 0: the mailbox is none of his business."""
+        if self.everything:
+            return ALL
+        union = 0 if self.actor == ANONYMOUS else self._default
+        for fid in self._acl:
+            union |= self.rights(fid)
+        return union
 
     def require(self, fid: int, right: int) -> None:
         """ecAccessDenied."""

@@ -40,7 +40,7 @@ class DictArena:
 @dataclass
 class _Open:
     mailbox: Mailbox
-    watchers: list[Callable[[c.Event], None]] = field(default_factory=list)
+    watchers: list[tuple[str, Callable[[c.Event], None]]] = field(default_factory=list)
     events: list[c.Event] = field(default_factory=list)
     pop3: bytes = b""
 
@@ -52,8 +52,16 @@ class DirectStore:
     `instance`; instances that are not in `alive` are gone (see calls.Deliver).
     """
 
-    def __init__(self, root: str, owners: dict[str, str] | None = None, settings: StoreSettings | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        owners: dict[str, str] | None = None,
+        settings: StoreSettings | None = None,
+        groups: dict[str, frozenset[str]] | None = None,
+    ) -> None:
         self.root = root
+        self.groups = groups if groups is not None else {}
+        """Actor in lower case -> the lists he is in; there is no directory to ask."""
         self.owners = dict(owners or {})
         self.settings = settings or StoreSettings()
         self.arena = DictArena()
@@ -87,8 +95,9 @@ class DirectStore:
             entry.events.clear()
             watchers = list(entry.watchers)
         for event in events:
-            for notify in watchers:
-                notify(event)
+            for watching, notify in watchers:
+                if event.fid <= 0 or entry.mailbox.access(watching).sees(event.fid):
+                    notify(event)
         if isinstance(result, Exception):
             raise result
         return cast(R, result)
@@ -101,11 +110,12 @@ class DirectStore:
         """See `Exmdb.watch`."""
         entry = self._entry(mailbox.maildir)
         entry.mailbox.authorise(c.Watch(True), entry.mailbox.access(actor))
-        entry.watchers.append(notify)
+        watcher = (actor, notify)
+        entry.watchers.append(watcher)
 
         def stop() -> None:
-            if notify in entry.watchers:
-                entry.watchers.remove(notify)
+            if watcher in entry.watchers:
+                entry.watchers.remove(watcher)
 
         return stop
 
@@ -136,6 +146,7 @@ class DirectStore:
                     notify=lambda fid: events.append(c.Event(maildir, fid)),
                     is_alive=lambda instance: instance in self.alive,
                 )
+                mailbox.groups = self.groups
                 entry = self._open[maildir] = _Open(mailbox, events=events)
             return entry
 

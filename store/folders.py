@@ -6,7 +6,9 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from store import requests
 from store import wellknown as wk
-from store.messages import release
+from store.access import CREATE_SUBFOLDER
+from store.mapi.permissions import forget_folder, grant_maker
+from store.references import release
 from store.state import FolderRow
 from store.transaction import Transaction, figures_of
 
@@ -33,7 +35,7 @@ def split_path(path: str) -> list[str]:
 def walk(tx: Transaction, path: str) -> tuple[int, list[str]]:
     """The deepest folder on `path` that exists, and the components below it that do not."""
     names = split_path(path)
-    at = wk.IPM_SUBTREE
+    at = tx.state.ipm_subtree
     for depth, name in enumerate(names):
         child = tx.state.child(at, name)
         if child is None:
@@ -54,6 +56,7 @@ def make_folders(tx: Transaction, parent: int, components: list[str], container_
         row = FolderRow(fid, 1, 0, 0, 0, cn, 1, parent, name, container_class, False, uidvalidity, cn)
         tx.db.execute(INSERT_FOLDER, (fid, cn, parent, name, container_class, uidvalidity, cn, tx.now))
         state.folders[fid] = row
+        grant_maker(tx, fid)
         parent = fid
     tx.hierarchy_changed(state.cn)
     return row
@@ -77,6 +80,7 @@ def create_folder(tx: Transaction, call: c.CreateFolder) -> c.Folder:
     parent, missing = walk(tx, call.path)
     if not missing:
         raise MapiError(Ec.ecDuplicateName, "folder exists")
+    tx.access.require(parent, CREATE_SUBFOLDER)
     folder = tx.state.show(make_folders(tx, parent, missing, call.container_class))
     requests.remember(tx, call.request_id, folder)
     return folder
@@ -93,6 +97,7 @@ def delete_folder(tx: Transaction, call: c.DeleteFolder) -> c.Done:
     db.execute("DELETE FROM receive_folders WHERE fid=?", (row.fid,))
     cn = tx.new_cns()
     db.execute("INSERT INTO folder_tombstones VALUES (?,?,?)", (cn, row.fid, tx.now))
+    forget_folder(tx, row.fid)
     del tx.state.folders[row.fid]
     tx.state.recent.pop(row.fid, None)
     tx.effects.deleted.add(row.fid)
@@ -109,6 +114,8 @@ def rename_folder(tx: Transaction, call: c.RenameFolder) -> c.Done:
         raise MapiError(Ec.ecDuplicateName, "folder exists")
     if _is_below(tx, parent, row.fid):
         raise MapiError(Ec.ecInvalidParam, "a folder below itself")
+    if parent != row.parent_fid or missing[:-1]:
+        tx.access.require(parent, CREATE_SUBFOLDER)
     if missing[:-1]:
         parent = make_folders(tx, parent, missing[:-1], row.container_class).fid
     row.parent_fid, row.name = parent, missing[-1].replace("\u2215", "/")

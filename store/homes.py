@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from gevent.threadpool import ThreadPool
 
 from gromoxd.context import WorkerContext
-from gromoxd.directory.errors import DirectoryDown
+from gromoxd.directory.errors import AmbiguousName, DirectoryDown
 from gromoxd.directory.service import Directory
 from gromoxd.errors import Ec, MapiError
 
 THREADS = 4
+log = logging.getLogger(__name__)
 
 
 class DirectoryHomes:
@@ -39,3 +42,14 @@ class DirectoryHomes:
         if user is None:
             raise MapiError(Ec.ecUnknownUser, "nobody has this maildir")
         return user.username, self._directory.homed_here(user.host)
+
+    def person(self, name: str) -> tuple[str, frozenset[str]] | None:
+        """A user's name and the addresses of the lists he is in; None when there is no such user. ecBusy."""
+        try:
+            found = self._directory.memberships(name)
+        except DirectoryDown as error:
+            raise MapiError(Ec.ecBusy, str(error)) from error
+        except AmbiguousName:
+            log.warning("ambiguous name in the directory", extra={"name_asked": name})
+            return None
+        return None if found is None else (found.name, frozenset(found.lists))

@@ -23,12 +23,13 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import keys
 from gromoxd.exmdb.api import SYSTEM
-from store import flags, folders, messages, requests, schema, upkeep
-from store.access import Access, Acl
+from store import flags, folders, messages, requests, rights, schema, upkeep
+from store import wellknown as wk
+from store.access import PUBLIC_DEFAULT, Access, Acl
 from store.changes import Batch, Write
 from store.content import ContentStore
 from store.index import CACHE, Index, encode
-from store.mapi import dispatch
+from store.mapi import dispatch, identity
 from store.mapi.reading import Reading
 from store.ranges import span
 from store.reading import LoadedPage, Reader
@@ -39,7 +40,6 @@ from store.transaction import BatchRunner, Handler, Transaction, as_mapi_error
 __all__ = ["Batch", "Mailbox", "Write"]
 log = logging.getLogger(__name__)
 
-SYSTEM_ONLY = (c.SetQuota, c.Deliver, c.Confirm)
 WRITES: dict[type[Any], Handler] = {
     c.CreateFolder: folders.create_folder, c.DeleteFolder: folders.delete_folder,
     c.RenameFolder: folders.rename_folder, c.Subscribe: folders.subscribe, c.SetQuota: folders.set_quota,
@@ -72,6 +72,10 @@ class Mailbox:
     ) -> None:
         self.maildir = maildir
         self._owner = owner
+        self.public = wk.is_public(owner)
+        self.ipm_subtree = wk.ipm_subtree(self.public)
+        self.default_rights = PUBLIC_DEFAULT if self.public else 0
+        """What everybody may do in folders that say nothing else."""
         self._settings = settings
         self._arena = arena
         self._notify = notify
@@ -96,13 +100,14 @@ class Mailbox:
 
     def _open(self, is_alive: Callable[[bytes], bool], now: Callable[[], float], crashed: bool) -> None:
         db = schema.connect(self._path, self._settings, writing=True)
-        schema.upgrade(db, int(now()))
+        schema.upgrade(db, int(now()), self.public)
         upkeep.check(db)
         content = ContentStore(self._cid, db, self._settings)
         if crashed:
             removed = content.collect_leftovers()
             log.info("mailbox opened after a crash", extra={"files_removed": removed})
-        tx = Transaction(db, content, self._settings, is_alive, now)
+        tx = Transaction(db, content, self._settings, is_alive, now, self.public)
+        self.identity = tx.identity = identity.load(db, self._owner, self.public)
         self._runner = BatchRunner(tx, WRITES, LAZY_WRITES, self.authorise, upkeep.Pruner(tx), self.access)
         self._reader = self._new_reader()
         CACHE.limit = self._settings.index_cache_pages
@@ -119,18 +124,14 @@ class Mailbox:
 
     def access(self, actor: str, acl: Acl | None = None) -> Access:
         """The rights of an actor, by the permissions last published or by these."""
-        return Access(actor, self._owner, self._acl if acl is None else acl, self.groups)
+        owner = "" if self.public else self._owner
+        return Access(actor, owner, self._acl if acl is None else acl, self.groups, self.default_rights)
 
     def authorise(self, call: c.Call[Any], access: Access) -> None:
-        """The owner may do everything in the mailbox but what is delivery and administration. ecAccessDenied.
-
-        MAPI calls are judged by their handlers, object by object.
-        """
+        """ecAccessDenied when the actor may not make this call. MAPI calls are judged by their handlers."""
         kind = type(call)
-        if access.actor == SYSTEM or kind in dispatch.READS or kind in dispatch.WRITES:
-            return
-        if not access.everything or isinstance(call, SYSTEM_ONLY):
-            raise MapiError(Ec.ecAccessDenied, kind.__name__)
+        if kind not in dispatch.READS and kind not in dispatch.WRITES:
+            rights.authorise(call, access)
 
     # ------------------------------------------------------------------------------------------ reads
 
@@ -150,6 +151,8 @@ class Mailbox:
         handler = dispatch.READS.get(type(call))
         if handler is not None:
             return handler(Reading(self, self._reader, actor, access), call)
+        if type(call) is c.ListFolders and not access.everything:
+            return self._visible(access)
         return self._handler(call)(self, call, self._reader)
 
     def read_long(self, call: c.Call[Any], actor: str) -> Any:
@@ -179,9 +182,15 @@ class Mailbox:
             raise MapiError(Ec.ecNotSupported, type(call).__name__)
         return handler
 
-    def _check(self, fid: int) -> None:
+    def check_folder(self, fid: int) -> None:
+        """ecNotFound when there is no such folder."""
         if fid not in self._fids:
             raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
+
+    def _visible(self, access: Access) -> c.FolderList:
+        """The folders that are shown to somebody else than the owner; their paths name the folders above them."""
+        shown = [folder for folder in self._folders.folders if access.sees(folder.fid)]
+        return c.FolderList(self._folders.cn, shown, [])
 
     def _list_folders(self, call: c.ListFolders, reader: Reader) -> c.FolderList:
         self._publish_folders()
@@ -194,15 +203,15 @@ class Mailbox:
         return c.KeywordSets(call.first, self._keyword_sets[call.first :])
 
     def _get_folder_state(self, call: c.GetFolderState, reader: Reader) -> bytes:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         return self._index.state(call.fid, reader)
 
     def _get_pages(self, call: c.GetPages, reader: Reader) -> list[bytes]:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         return self._index.pages(call.fid, call.numbers, reader)
 
     def _get_pages_long(self, call: c.GetPages, reader: Reader) -> list[bytes]:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         found = []
         for number in call.numbers:
             loaded = reader.page(call.fid, number) if 0 <= number < 1 << 24 else None
@@ -217,21 +226,21 @@ class Mailbox:
         return reader.vanished(call)
 
     def _get_pieces(self, call: c.GetPieces, reader: Reader) -> list[c.Piece]:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         pieces, publish = reader.pieces(call)
         self._index.publish_pieces(publish)
         return pieces
 
     def _get_contents(self, call: c.GetContents, reader: Reader) -> list[c.Content]:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         return reader.contents(call)
 
     def _read_content(self, call: c.ReadContent, reader: Reader) -> bytes:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         return reader.read_content(call)
 
     def _search_text(self, call: c.SearchText, reader: Reader) -> list[c.Ranges]:
-        self._check(call.fid)
+        self.check_folder(call.fid)
         return search_text(reader, call)
 
     def _get_mailbox_info(self, call: c.GetMailboxInfo, reader: Reader) -> c.MailboxInfo:

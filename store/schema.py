@@ -83,10 +83,22 @@ Step = Callable[[apsw.Connection, int], None]
 
 def first_step(db: apsw.Connection, now: int) -> None:
     """Schema 1: tables and the well-known folders."""
+    _first(db, now, wk.FOLDERS)
+    db.executemany("INSERT INTO receive_folders VALUES (?,?)", wk.RECEIVE_FOLDERS)
+    names = {f.fid: f.name for f in wk.FOLDERS} | {wk.INBOX: "INBOX"}
+    db.executemany("INSERT INTO subscriptions VALUES (?)", [(names[fid],) for fid in wk.SUBSCRIBED])
+
+
+def first_public_step(db: apsw.Connection, now: int) -> None:
+    """The same for a public store, which has other folders and receives nothing."""
+    _first(db, now, wk.PUBLIC_FOLDERS)
+
+
+def _first(db: apsw.Connection, now: int, folders: tuple[wk.WellKnown, ...]) -> None:
     db.execute(FIRST)
     start = first_number(now)
     next_id, cn, uidvalidity = max(start, wk.FIRST_FREE_ID), start, max(now, 1) & 0x7FFFFFFF
-    for folder in wk.FOLDERS:
+    for folder in folders:
         cn, uidvalidity = cn + 1, uidvalidity + 1
         db.execute(
             "INSERT INTO folders (fid, uidnext, messages, unseen, size, cn, recent_uid, parent_fid, name,"
@@ -103,9 +115,6 @@ def first_step(db: apsw.Connection, now: int) -> None:
                 now,
             ),
         )
-    db.executemany("INSERT INTO receive_folders VALUES (?,?)", wk.RECEIVE_FOLDERS)
-    names = {f.fid: f.name for f in wk.FOLDERS} | {wk.INBOX: "INBOX"}
-    db.executemany("INSERT INTO subscriptions VALUES (?)", [(names[fid],) for fid in wk.SUBSCRIBED])
     db.execute("INSERT INTO keyword_sets VALUES (0, '[]')")
     db.execute(
         "INSERT INTO mailbox VALUES (1,?,?,?,?,?,?,?,NULL,NULL)",
@@ -176,24 +185,32 @@ those of objects that were made elsewhere; all others' are the mailbox's GUID an
 
 def mapi_step(db: apsw.Connection, now: int) -> None:
     """Schema 2: what MAPI objects need."""
-    db.execute(MAPI)
+    mapi_public_step(db, now)
     db.executemany(
         "INSERT INTO permissions VALUES (?,?,?,?)",
         [(wk.CALENDAR, "default", 0, 0x0C00), (wk.FREE_BUSY, "default", 0, 0x0800)],
     )
 
 
+def mapi_public_step(db: apsw.Connection, now: int) -> None:
+    """The same for a public store, whose folders say nothing of permissions at first."""
+    db.execute(MAPI)
+
+
 STEPS: list[Step] = [first_step, mapi_step]
+PUBLIC_STEPS: dict[Step, Step] = {first_step: first_public_step, mapi_step: mapi_public_step}
+"""What a public store takes instead of a step."""
 
 
-def upgrade(db: apsw.Connection, now: int) -> None:
+def upgrade(db: apsw.Connection, now: int, public: bool = False) -> None:
     """Apply the steps that this database lacks, each in its own transaction. ecVersionMismatch if it is too new."""
     version = schema_version(db)
     if version > len(STEPS):
         raise MapiError(Ec.ecVersionMismatch, f"mailbox schema {version}, this server knows {len(STEPS)}")
     for number in range(version, len(STEPS)):
         with db:
-            STEPS[number](db, now)
+            step = STEPS[number]
+            (PUBLIC_STEPS.get(step, step) if public else step)(db, now)
             db.execute(f"PRAGMA user_version = {number + 1}")
 
 

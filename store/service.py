@@ -20,8 +20,11 @@ from gevent.threadpool import ThreadPool
 from gromoxd.context import Arena, SlotBoard
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls
+from gromoxd.exmdb.access import GetRights
+from gromoxd.exmdb.api import SYSTEM
 from gromoxd.exmdb.calls import Call, Done, Event
 from store.mailbox import Mailbox, Write
+from store.people import People
 from store.settings import StoreSettings
 from store.threads import Threads
 from store.writer import Answer, Writer, as_mapi_error
@@ -52,6 +55,10 @@ class Homes(Protocol):
         """(owner, homed on this node). MapiError(ecUnknownUser) when nobody has this maildir."""
         ...
 
+    def person(self, name: str) -> tuple[str, frozenset[str]] | None:
+        """A user's name and the addresses of the lists he is in; None when there is no such user. MapiError(ecBusy)."""
+        ...
+
 
 class Open:
     """An open mailbox: the engine's object, its writer, who watches it and who holds its POP3 lock."""
@@ -60,7 +67,10 @@ class Open:
         self.mailbox = mailbox
         self.writer = writer
         self.owner = owner
-        self.watchers: set[Peer] = set()
+        self.familiar = frozenset({SYSTEM} if mailbox.public else {SYSTEM, owner, owner.lower()})
+        """Actors who may do everything, of whom the directory need not be asked."""
+        self.watchers: dict[Peer, dict[str, str]] = {}
+        """Who is told what happens: per peer the actors as it knows them, with their names in permissions."""
         self.pop3: Peer | None = None
         self.used = time.monotonic()
         self.reading = 0
@@ -81,6 +91,7 @@ class StoreService:
         self._node = node
         self._open: dict[str, Open] = {}
         self._opening: dict[str, AsyncResult[Open]] = {}
+        self._people = People(homes.person)
         self._instances: dict[bytes, int] = {}
         self._served, self._trim_after = False, 0.0
         self._writers = Threads(settings().store_threads)
@@ -102,7 +113,7 @@ class StoreService:
         else:
             self._instances.pop(peer.instance, None)
         for entry in self._open.values():
-            entry.watchers.discard(peer)
+            entry.watchers.pop(peer, None)
             if entry.pop3 is peer:
                 entry.pop3 = None
 
@@ -114,14 +125,20 @@ class StoreService:
     def request(self, peer: Peer, maildir: str, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
         """Carry out a call; `answer` gets its result or error, now or later. Takes over `spool_fd`. Never blocks."""
         entry = self._open.get(maildir)
-        if entry is not None and not entry.leaving:
-            self._dispatch(entry, peer, actor, call, spool_fd, answer)
+        if entry is not None and not entry.leaving and actor in entry.familiar and type(call) is not GetRights:
+            self._dispatch(entry, peer, actor, actor, call, spool_fd, answer)
         else:
-            gevent.spawn(self._open_first, peer, maildir, actor, call, spool_fd, answer)
+            gevent.spawn(self._admit, peer, maildir, actor, call, spool_fd, answer)
 
-    def _open_first(self, peer: Peer, maildir: str, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
+    def _admit(self, peer: Peer, maildir: str, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
+        """Open the mailbox and find out who asks, then dispatch."""
         try:
             entry = self.open(maildir)
+            name = actor if actor in entry.familiar else self._name(actor)
+            if type(call) is GetRights and call.user and call.user not in entry.familiar:
+                call = GetRights(call.fid, self._name(call.user))
+            if entry.leaving:
+                entry = self.open(maildir)
         except MapiError as error:
             close_spool(spool_fd)
             answer(error)
@@ -132,9 +149,17 @@ class StoreService:
             close_spool(spool_fd)
             answer(as_mapi_error(error))
             return
-        self._dispatch(entry, peer, actor, call, spool_fd, answer)
+        self._dispatch(entry, peer, actor, name, call, spool_fd, answer)
 
-    def _dispatch(self, entry: Open, peer: Peer, actor: str, call: Call[Any], spool_fd: int, answer: Answer) -> None:
+    def _name(self, actor: str) -> str:
+        """An actor's name in permissions, asked of the directory when it is not known."""
+        name = self._people.name(actor)
+        return self._people.learn(actor) if name is None else name
+
+    def _dispatch(
+        self, entry: Open, peer: Peer, known_as: str, actor: str, call: Call[Any], spool_fd: int, answer: Answer
+    ) -> None:
+        """`known_as`: the actor's name as the peer has it."""
         entry.used = time.monotonic()
         entry.relaxed = False
         self._served = True
@@ -146,7 +171,7 @@ class StoreService:
                 return
             close_spool(spool_fd)
             if isinstance(call, calls.Watch | calls.LockPop3):
-                answer(self._session_call(entry, peer, actor, call))
+                answer(self._session_call(entry, peer, known_as, actor, call))
             elif entry.mailbox.is_long(call, actor):
                 gevent.spawn(self._read_long, entry, actor, call, answer)
             else:
@@ -178,10 +203,13 @@ class StoreService:
         self._board.add("internal_errors")
         answer(as_mapi_error(error))
 
-    def _session_call(self, entry: Open, peer: Peer, actor: str, call: Call[Any]) -> Any:
+    def _session_call(self, entry: Open, peer: Peer, known_as: str, actor: str, call: Call[Any]) -> Any:
         entry.mailbox.authorise(call, entry.mailbox.access(actor))
         if isinstance(call, calls.Watch):
-            (entry.watchers.add if call.on else entry.watchers.discard)(peer)
+            if call.on:
+                entry.watchers.setdefault(peer, {})[known_as] = actor
+            else:
+                entry.watchers.pop(peer, None)
             return Done()
         if not isinstance(call, calls.LockPop3):
             raise MapiError(Ec.ecNotSupported, type(call).__name__)
@@ -232,6 +260,7 @@ class StoreService:
             )  # fmt: skip
 
         mailbox = self.pool.apply(make)
+        mailbox.groups = self._people.groups
         entry = self._open[maildir] = Open(mailbox, Writer(mailbox, self._writers, self._board), owner)
         self._board.set("open_mailboxes", len(self._open))
         return entry
@@ -239,9 +268,12 @@ class StoreService:
     def _notify(self, maildir: str, fid: int) -> None:
         entry = self._open.get(maildir)
         if entry is not None and entry.watchers:
-            event = Event(maildir, fid)
-            for peer in list(entry.watchers):
-                peer.push(event)
+            for peer, actors in list(entry.watchers.items()):
+                seeing = [name for name, actor in actors.items() if fid <= 0 or entry.mailbox.access(actor).sees(fid)]
+                if len(seeing) == len(actors):
+                    peer.push(Event(maildir, fid))
+                elif seeing:
+                    peer.push(Event(maildir, fid, seeing))
 
     def close(self, maildir: str) -> None:
         """Give a mailbox up: finish its writes, checkpoint, close, release the lock."""
@@ -265,6 +297,7 @@ class StoreService:
 
     def homes_changed(self) -> None:
         """After a reload: give up what is not homed here any longer; its watchers are told to look again."""
+        self._people.forget()
         for maildir, entry in list(self._open.items()):
             try:
                 owner, here = self._homes.home(maildir)

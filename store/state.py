@@ -95,8 +95,10 @@ def load_acl(db: apsw.Connection) -> dict[int, dict[str, int]]:
 class State:
     """See the module."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, ipm_subtree: int = wk.IPM_SUBTREE) -> None:
         self.db = db
+        self.ipm_subtree = ipm_subtree
+        """The folder below which paths start."""
         self.recent: dict[int, int] = {}
         """Claimed recent marks that are not in the database yet: fid -> first recent uid."""
         self.confirmed: list[bytes] = []
@@ -124,6 +126,9 @@ class State:
         self.keywords = Keywords([msgspec.json.decode(text, type=list[str]) for (text,) in sets])
         self._load_deliveries()
         self.acl = load_acl(self.db)
+        exists = " OR ".join(f"EXISTS (SELECT 1 FROM {t})" for t in ("big_values", "embedded", "content_refs"))
+        self.has_objects = bool(rows_once(self.db, f"SELECT {exists}")[0][0])
+        """Whether there may be big values, embedded messages and shared contents."""
         self._children: dict[tuple[int, str], int] | None = None
 
     def _load_deliveries(self) -> None:
@@ -180,7 +185,7 @@ class State:
         """See calls.Folder."""
         names: list[str] = []
         at: FolderRow | None = row
-        while at is not None and at.fid != wk.IPM_SUBTREE:
+        while at is not None and at.fid != self.ipm_subtree:
             names.append(at.component)
             at = self.folders.get(at.parent_fid)
         return "/".join(reversed(names)) if at is not None else ""

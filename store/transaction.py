@@ -14,9 +14,11 @@ import apsw
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
+from store import wellknown as wk
 from store.access import Access, Acl
 from store.changes import Batch, Change, Effects, Figures, Write
 from store.content import ContentStore
+from store.mapi.identity import Identity
 from store.settings import StoreSettings
 from store.sql import rows
 from store.state import FolderRow, State
@@ -49,9 +51,11 @@ class Transaction:
         settings: StoreSettings,
         is_alive: Callable[[bytes], bool],
         now: Callable[[], float],
+        public: bool = False,
     ) -> None:
         self.db = db
-        self.state = State(db)
+        self.public = public
+        self.state = State(db, wk.ipm_subtree(public))
         self.content = content
         self.settings = settings
         self.is_alive = is_alive
@@ -59,6 +63,8 @@ class Transaction:
         self.now = 0
         self.write = Write(c.ListFolders(), "")
         self.effects = Effects()
+        self.identity = Identity(b"", b"", 0, "", public)
+        """Set by the mailbox when it opens."""
         self.access = Access("", "", {}, {})
         """The rights of the running call's actor."""
         self._dirty: set[int] = set()
@@ -140,7 +146,8 @@ class Transaction:
     def touched(self) -> bool:
         """Whether the running call changed anything in the state."""
         effects = self.effects
-        return bool(self._dirty or self._counters or effects.changes or effects.keywords or effects.hierarchy)
+        seen = effects.changes or effects.keywords or effects.hierarchy or effects.acl
+        return bool(self._dirty or self._counters or seen)
 
     def reload(self) -> None:
         """Back to what the database says."""

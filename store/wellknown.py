@@ -9,6 +9,8 @@ CALENDAR, FREE_BUSY = 0x0F, 0x18
 SENT_ITEMS, DELETED_ITEMS, OUTBOX, INBOX, DRAFTS, JUNK = 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x17
 LAST_WELL_KNOWN = 0x1D
 FIRST_FREE_ID = 0x100
+PUBLIC_SUBTREE, NON_IPM_SUBTREE, EFORMS_REGISTRY = 0x02, 0x03, 0x04
+"""Of a public store: its IPM_SUBTREE, and the folders that no client shows."""
 
 SPECIAL_USE = {SENT_ITEMS: "Sent", DELETED_ITEMS: "Trash", DRAFTS: "Drafts", JUNK: "Junk"}
 """RFC 6154 attributes."""
@@ -58,3 +60,21 @@ FOLDERS = (
     WellKnown(0x18, 0x01, "Freebusy Data"),
     WellKnown(0x03, 0x01, "Spooler Queue", "IPF.Note"),
 )
+
+PUBLIC_FOLDERS = (
+    WellKnown(ROOT, 0x00, "Root Container"),
+    WellKnown(PUBLIC_SUBTREE, ROOT, "IPM_SUBTREE"),
+    WellKnown(NON_IPM_SUBTREE, ROOT, "NON_IPM_SUBTREE"),
+    WellKnown(EFORMS_REGISTRY, NON_IPM_SUBTREE, "EFORMS REGISTRY"),
+)
+"""The folders of a new public store."""
+
+
+def ipm_subtree(public: bool) -> int:
+    """The folder below which are those that users see."""
+    return PUBLIC_SUBTREE if public else IPM_SUBTREE
+
+
+def is_public(owner: str) -> bool:
+    """Whether the store of this owner is a public one: a domain's, whose name is the owner's."""
+    return "@" not in owner

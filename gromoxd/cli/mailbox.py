@@ -20,12 +20,13 @@ DEADLINE = 10.0
 
 @contextmanager
 def connected(site: Site, name: str) -> Iterator[tuple[Client, MailboxRef]]:
-    """A client of the stores and the address of this user's mailbox."""
+    """A client of the stores and the address of this user's mailbox, or of this domain's public store."""
     from gromoxd.exmdb.client import Client
     from gromoxd.exmdb.settings import ExmdbSettings
 
     directory = site.directory()
-    user = directory.user(name)
+    domain = directory.domain(name) if "@" not in name else None
+    user = directory.owner_of(domain.homedir) if domain is not None else directory.user(name)
     if user is None or not user.has_store:
         raise click.ClickException(f"there is no mailbox of {name}")
     mailbox = directory.mailbox(user)

@@ -174,6 +174,13 @@ class MailingList(msgspec.Struct, array_like=True, frozen=True):
     specifieds: list[str]
 
 
+class Memberships(msgspec.Struct, array_like=True, frozen=True):
+    """The mailing lists that a user is in, directly and through other lists; names in lower case."""
+
+    name: str
+    lists: list[str]
+
+
 class Verdict(IntEnum):
     """What a recipient address comes to."""
 

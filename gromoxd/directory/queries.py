@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, literal, select, union_all
 
 from gromoxd.directory.errors import AmbiguousName
-from gromoxd.directory.model import DisplayType, Domain, ListType, MailingList, Server, User
+from gromoxd.directory.model import DisplayType, Domain, ListType, MailingList, Memberships, Server, User
 from gromoxd.directory.schema import (
     aliases,
     altnames,
@@ -27,6 +27,8 @@ from gromoxd.directory.schema import (
 PR_DISPLAY_TYPE_EX = 0x39050003
 MAX_MEMBERS = 100_000
 BATCH = 500
+DEEPEST_MEMBERSHIP = 16
+"""How far lists in lists count for permissions."""
 
 _display = user_properties.alias("display")
 _columns = (
@@ -140,3 +142,52 @@ def find_list(connection: Connection, name: str) -> MailingList | None:
     members = [name.lower() for name in connection.execute(statement.limit(MAX_MEMBERS)).scalars()]
     senders = connection.execute(select(specifieds.c.username).where(specifieds.c.list_id == row[0])).scalars()
     return MailingList(row[0], row[1], row[2], row[3], sorted(members), sorted(name.lower() for name in senders))
+
+
+def find_memberships(connection: Connection, name: str) -> Memberships | None:
+    """The lists that a user is in; AmbiguousName when several users go by this name."""
+    found = find_user(connection, name)
+    if found is None:
+        return None
+    user = found[0]
+    names = {user.username.lower(), *_aliases_of(connection, [user.username])}
+    fresh = _lists_with(connection, sorted(names)) | _domain_lists(connection, user)
+    lists: set[str] = set()
+    for _ in range(DEEPEST_MEMBERSHIP):
+        fresh -= lists
+        if not fresh:
+            break
+        lists |= fresh
+        fresh = _lists_with(connection, sorted({*fresh, *_aliases_of(connection, sorted(fresh))}))
+    return Memberships(user.username, sorted(lists))
+
+
+def _aliases_of(connection: Connection, names: list[str]) -> set[str]:
+    statement = select(aliases.c.aliasname).where(aliases.c.mainname.in_(names))
+    return {alias.lower() for alias in connection.execute(statement).scalars()}
+
+
+def _lists_with(connection: Connection, names: list[str]) -> set[str]:
+    """The lists in use that have one of these addresses as a member."""
+    joined = mlists.join(associations, associations.c.list_id == mlists.c.id).join(
+        users, users.c.username == mlists.c.listname
+    )
+    found: set[str] = set()
+    for at in range(0, len(names), BATCH):
+        statement = select(mlists.c.listname).select_from(joined).where(
+            associations.c.username.in_(names[at : at + BATCH]), mlists.c.list_type == ListType.NORMAL,
+            users.c.address_status == 0,
+        )  # fmt: skip
+        found |= {name.lower() for name in connection.execute(statement).scalars()}
+    return found
+
+
+def _domain_lists(connection: Connection, user: User) -> set[str]:
+    """The lists of everybody in the user's domain."""
+    if user.address_status or user.display_type != DisplayType.USER:
+        return set()
+    joined = mlists.join(users, users.c.username == mlists.c.listname)
+    statement = select(mlists.c.listname).select_from(joined).where(
+        mlists.c.list_type == ListType.DOMAIN, mlists.c.domain_id == user.domain_id, users.c.address_status == 0
+    )  # fmt: skip
+    return {name.lower() for name in connection.execute(statement).scalars()}

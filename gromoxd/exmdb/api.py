@@ -33,7 +33,10 @@ class Exmdb(Protocol):
         ...
 
     def published(self, mailbox: MailboxRef, key: bytes) -> bytes | None:
-        """A value of the owner's arena, if the mailbox is homed on this node and the value is there."""
+        """A value of the owner's arena, if the mailbox is homed on this node and the value is there.
+
+        Nobody's rights are looked at: to be used for the mailbox's owner only.
+        """
         ...
 
     def watch(self, mailbox: MailboxRef, actor: str, notify: Callable[[Event], None]) -> Callable[[], None]:

@@ -404,10 +404,14 @@ class Watch(Call[Done], frozen=True):
 
 
 class Event(Result, frozen=True):
-    """Pushed: something changed in a folder of a watched mailbox (fid 0: the hierarchy or subscriptions)."""
+    """Pushed: something changed in a folder of a watched mailbox (fid 0: the hierarchy or subscriptions).
+
+    `actors`: only these of the connection's watching actors may see the folder; empty: all.
+    """
 
     mailbox: str
     fid: int
+    actors: list[str] = []
 
 
 MAIL_CALLS: tuple[type[Call], ...] = (  # type: ignore[type-arg]

@@ -174,8 +174,9 @@ class Client:
     # ------------------------------------------------------------------------------------------ events
 
     def _event(self, event: Event) -> None:
-        for _, _, notify in list(self._watches.get(event.mailbox, {}).values()):
-            notify(event)
+        for _, actor, notify in list(self._watches.get(event.mailbox, {}).values()):
+            if not event.actors or actor in event.actors:
+                notify(event)
 
     def _unwatch(self, maildir: str, number: int) -> None:
         others = self._watches.get(maildir)
@@ -205,9 +206,9 @@ class Client:
             entries = list(others.values())
             if not entries:
                 continue
-            mailbox, actor, _ = entries[0]
-            with contextlib.suppress(MapiError):  # the sessions find out with their next call
-                self.call(mailbox, calls.Watch(True), actor=actor)
+            for mailbox, actor in {(mailbox, actor) for mailbox, actor, _ in entries}:
+                with contextlib.suppress(MapiError):  # the sessions find out with their next call
+                    self.call(mailbox, calls.Watch(True), actor=actor)
             for _, _, notify in entries:
                 notify(Event(maildir, 0))
                 notify(Event(maildir, -1))

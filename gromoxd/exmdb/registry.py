@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.exmdb import calls
+from gromoxd.exmdb import access, calls
 from gromoxd.exmdb.calls import Call
 
 CALLS: tuple[type[Call[Any]], ...] = (
     *calls.MAIL_CALLS,
+    *access.CALLS,
 )  # fmt: skip

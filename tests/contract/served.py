@@ -45,9 +45,16 @@ class Homes:
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
+        self.lists: dict[str, frozenset[str]] = {}
+        self.asked: list[str] = []
 
     def home(self, maildir: str) -> tuple[str, bool]:
         return self.owner, True
+
+    def person(self, name: str) -> tuple[str, frozenset[str]] | None:
+        self.asked.append(name)
+        known = "@" in name and name.isprintable()
+        return (name.lower(), self.lists.get(name.lower(), frozenset())) if known else None
 
     def host_of(self, maildir: str) -> str:
         return ""

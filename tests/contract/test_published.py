@@ -84,7 +84,7 @@ def test_folder_state_and_pages(box: Mailbox) -> None:
 def test_pieces(box: Mailbox) -> None:
     stored = box.append(mail(1))
     piece = box.call(c.GetPieces(INBOX, ALL, c.ENVELOPE | c.BODYSTRUCTURE))[0]
-    value = published(box, keys.pieces(box.world.box.maildir, stored.mid))
+    value = published(box, keys.pieces(box.world.box.maildir, stored.mid, stored.uid))
     assert value is not None
     first, second = struct.unpack_from("<II", value)
     assert value[8 : 8 + first] == piece.envelope

@@ -185,7 +185,7 @@ def test_the_direct_store(tmp_path: Path) -> None:
             store.call(ref, call, actor="bob@example.test")
         assert caught.value.code == Ec.ecAccessDenied
         with pytest.raises(MapiError):
-            store.watch(ref, "bob@example.test", told.append)
+            store.watch(ref, "", told.append)
         assert store.call(ref, c.LockPop3(True), actor=SYSTEM) is True
         assert store.call(ref, c.LockPop3(True), actor=SYSTEM) is False
     assert (tmp_path / "alice@example.test" / "mailbox.sqlite3").exists()
