@@ -1,7 +1,7 @@
 """Names of named properties, the property sets they belong to, and the names that every mailbox knows from the start.
 
 A named property is known by a property set (GUID) and a number or a string in it; each mailbox maps such names to
-property ids from 0x8000 on ([MS-OXCPRPT] 1.3.1). The names of BUILT_IN have the same id in every mailbox, 0x8000 + their
+property ids from 0x8000 on ([MS-OXCPRPT] 1.3.1). The names of BUILT_IN have the same id in every mailbox, 0x8000 + the
 place in the list, so that code uses the tags of `gromoxd.mapi.named_tags` and needs no mapping.
 """
 

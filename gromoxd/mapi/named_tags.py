@@ -1,8 +1,8 @@
 # table file: the tags of the built-in named properties
 """Property tags of the named properties of [MS-OXPROPS] 2 (PidLid, PidName), equal in every mailbox.
 
-A named property has an id of its own in each mailbox ([MS-OXCPRPT] 1.3.1); those of `gromoxd.mapi.named.BUILT_IN` have the
-same in all of ours, and these are the tags with them. The list only ever grows at its end: the ids are in the databases.
+A named property has an id of its own in each mailbox ([MS-OXCPRPT] 1.3.1); those of `gromoxd.mapi.named.BUILT_IN` have
+the same in all of ours, and these are the tags with them. The list grows at its end only: the ids are in the databases.
 """
 
 from __future__ import annotations

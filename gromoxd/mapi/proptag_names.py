@@ -1,8 +1,8 @@
 # table file: names for property tags
 """Names for property tags, for people: PidTag names of [MS-OXPROPS] and the older PR_ names of the MAPI headers.
 
-Loaded by tools and logs only; `gromoxd.mapi.proptags` is what code works with. One line of the table is a tag and its older
-names, tags in the order of their numbers; the form with _W of a string property is not listed, `tag_named` knows it.
+Loaded by tools and logs only; `gromoxd.mapi.proptags` is what code works with. A line of the table is a tag and its
+older names, tags in the order of their numbers; string properties' forms with _W are left out, `tag_named` knows them.
 """
 
 from __future__ import annotations
