@@ -144,16 +144,17 @@ def canonical(tag: int) -> int:
     return tag + 1 if tag & 0xCFFF == PropType.PtypString8 else tag
 
 
-def comparison(value: Content | Property, code_page: int = codepages.WESTERN) -> tuple[str, Any] | None:
+def comparison(
+    tag: int, value_tag: int, value: PropValue, code_page: int = codepages.WESTERN
+) -> tuple[str, Any] | None:
     """The family and the value (strings as they came) to compare a property with; None: they do not compare."""
-    tag, value_tag, needle = value.tag, value.value_tag or value.tag, value.value
     kind = tag & 0xFFFF & ~(MULTIPLE | MV_INSTANCE)
     family = FAMILIES.get(value_tag & 0xFFFF, _OTHER)
     if family == _OTHER or (kind and FAMILIES.get(kind) != family):
         return None
-    if family == _TEXT and isinstance(needle, bytes):
-        needle = codepages.decode(needle, code_page)
-    return (family, needle) if isinstance(needle, _PYTHON[family]) else None
+    if family == _TEXT and isinstance(value, bytes):
+        value = codepages.decode(value, code_page)
+    return (family, value) if isinstance(value, _PYTHON[family]) else None
 
 
 def unicode_restriction(value: Restriction, code_page: int) -> Restriction:
@@ -237,7 +238,7 @@ class _Compiler:
         return lambda row: not test(row)
 
     def content(self, value: Content) -> Predicate:
-        compared = comparison(value, self.code_page)
+        compared = comparison(value.tag, value.value_tag or value.tag, value.value, self.code_page)
         if compared is None:
             return _nothing
         family, needle = compared
@@ -250,7 +251,7 @@ class _Compiler:
     def property(self, value: Property) -> Predicate:
         if value.rel_op == RelOp.MEMBER_OF_DL:
             return self._member(value)
-        compared = comparison(value, self.code_page)
+        compared = comparison(value.tag, value.value_tag or value.tag, value.value, self.code_page)
         unequal = value.rel_op == RelOp.NE
         if compared is None:
             return _everything if unequal else _nothing

@@ -219,7 +219,7 @@ def _exist(value: Exist, columns: Columns) -> _Part:
 def _property(value: Property, columns: Columns) -> _Part:
     if value.rel_op == RelOp.MEMBER_OF_DL:
         return _unknown(value)
-    compared = comparison(value)
+    compared = comparison(value.tag, value.value_tag or value.tag, value.value)
     unequal = value.rel_op == RelOp.NE
     if compared is None:
         return _ALL if unequal else _NONE
@@ -296,7 +296,7 @@ def _coarse(value: Property, column: Column, distance: int) -> _Part:
 
 
 def _content(value: Content, columns: Columns) -> _Part:
-    compared = comparison(value)
+    compared = comparison(value.tag, value.value_tag or value.tag, value.value)
     if compared is None or compared[0] not in ("text", "bytes"):
         return _NONE
     family, needle = compared
