@@ -29,7 +29,7 @@ def decode_bag(data: bytes) -> Bag:
     """The inverse. WireError for octets that are no bag."""
     try:
         return _BAG.decode(data)  # type: ignore[return-value]
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"property bag: {error}") from error
 
 
@@ -42,7 +42,7 @@ def decode_bags(data: bytes) -> list[Bag]:
     """The inverse. WireError for octets that are no list of bags."""
     try:
         return _BAGS.decode(data)  # type: ignore[return-value]
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"property bags: {error}") from error
 
 
