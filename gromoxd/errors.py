@@ -15,22 +15,32 @@ class Ec(IntEnum):
     ecError = 0x80004005
     ecNotSupported = 0x80040102
     ecNotFound = 0x8004010F
+    ecObjectModified = 0x80040109
     ecObjectDeleted = 0x8004010A
     ecTimeout = 0x80040401
     ecBusy = 0x8004010B
     ecNetwork = 0x80040115
     ecVersionMismatch = 0x80040110
+    ecTooComplex = 0x80040117
     ecDuplicateName = 0x80040604
     ecFolderHasChildren = 0x80040609
+    ecFolderCycle = 0x8004060B
     ecRootFolder = 0x8004060C
+    ecComputed = 0x8004011A
     ecAccessDenied = 0x80070005
     ecInvalidParam = 0x80070057
     ecQuotaExceeded = 0x000004D9
     ecMaxSubmissionExceeded = 0x000004DA
+    ecMaxAttachmentExceeded = 0x000004DB
+    ecTooBig = 0x80040305
     ecStorageFull = 0x8004060D
     ecWrongServer = 0x00000478
     ecUnknownUser = 0x000003EB
     ecLocked = 0x00000972
+    ecNotInitialized = 0x80040605
+    ecNotSearchFolder = 0x00000461
+    ecNotExpanded = 0x000004F7
+    ecNotCollapsed = 0x000004F8
 
 
 class WireError(ValueError):

@@ -80,6 +80,7 @@ class Pieces(NamedTuple):
 
     fid: int
     mid: int
+    uid: int
     envelope: bytes
     bodystructure: bytes
 

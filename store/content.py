@@ -82,13 +82,41 @@ class ContentStore:
         if have != size or not 0 <= head_size <= size:
             raise MapiError(Ec.ecInvalidParam, "the digest's size is not the content's")
         if size - head_size > self._limit:
-            source = _spool_blocks(spool, head_size) if spooled else _blocks(message.raw, head_size)
-            head = _read(spool, head_size, 0) if spooled else message.raw[:head_size]
+            source = _spool_blocks(spool, head_size, size) if spooled else _blocks(message.raw, head_size)
+            head = read_exactly(spool, head_size, 0) if spooled else message.raw[:head_size]
             self._db.execute(INSERT, (cid, size - head_size, FILE, self._write_file(source), head, None))
             return
-        raw = _read(spool, size, 0) if spooled else message.raw
+        raw = read_exactly(spool, size, 0) if spooled else message.raw
         kind, body = self._pack(raw[head_size:])
         self._db.execute(INSERT, (cid, size - head_size, kind, None, raw[:head_size], body))
+
+    def put(self, cid: int, data: bytes) -> None:
+        """Store octets that are no message."""
+        if len(data) > self._limit:
+            self._db.execute(INSERT, (cid, len(data), FILE, self._write_file(_blocks(data, 0)), b"", None))
+            return
+        kind, body = self._pack(data)
+        self._db.execute(INSERT, (cid, len(data), kind, None, b"", body))
+
+    def put_spooled(self, cid: int, spool: int, offset: int, length: int) -> None:
+        """Store a part of a file. ecInvalidParam when it is shorter."""
+        if length <= self._limit:
+            self.put(cid, read_exactly(spool, length, offset))
+            return
+        if os.fstat(spool).st_size < offset + length:
+            raise MapiError(Ec.ecInvalidParam, "the spool is too short")
+        digest = self._write_file(_spool_blocks(spool, offset, offset + length))
+        self._db.execute(INSERT, (cid, length, FILE, digest, b"", None))
+
+    def get(self, cid: int) -> bytes:
+        """A whole content, the header of a message included, as the running transaction has it. ecNotFound."""
+        sql = "SELECT head, kind, hash, size, body FROM content WHERE cid=?"
+        found = self._db.execute(sql, (cid,)).fetchone()
+        if found is None:
+            raise MapiError(Ec.ecNotFound, f"content {cid}")
+        head, *stored = found
+        reader = ContentReader(self.folder)
+        return bytes(head) + reader.body(*stored) if head else reader.body(*stored)
 
     def _pack(self, body: bytes) -> tuple[int, bytes]:
         if self._level and len(body) >= WORTH_A_TRY:
@@ -214,7 +242,7 @@ def _write(out: int, data: bytes) -> None:
         view = view[os.write(out, view) :]
 
 
-def _read(descriptor: int, length: int, offset: int) -> bytes:
+def read_exactly(descriptor: int, length: int, offset: int) -> bytes:
     """Exactly `length` bytes of a file; ecInvalidParam when it is shorter."""
     blocks = []
     while length:
@@ -232,10 +260,9 @@ def _blocks(raw: bytes, start: int) -> Iterator[bytes]:
         yield raw[at : at + FRAME]
 
 
-def _spool_blocks(descriptor: int, start: int) -> Iterator[bytes]:
-    size = os.fstat(descriptor).st_size
-    for at in range(start, size, FRAME):
-        yield _read(descriptor, min(FRAME, size - at), at)
+def _spool_blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    for at in range(start, end, FRAME):
+        yield read_exactly(descriptor, min(FRAME, end - at), at)
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -277,7 +304,7 @@ class ContentReader:
             for at, packed, start, unpacked in _frames(descriptor):
                 if start + unpacked <= offset or start >= offset + length:
                     continue
-                frame = decompress(_read(descriptor, packed, at), unpacked)
+                frame = decompress(read_exactly(descriptor, packed, at), unpacked)
                 yield frame[max(0, offset - start) : offset + length - start]
         finally:
             os.close(descriptor)
@@ -286,10 +313,10 @@ class ContentReader:
 def _frames(descriptor: int) -> Iterator[tuple[int, int, int, int]]:
     """(offset in the file, length there, offset in the body, length there) of each frame, from the seek table."""
     end = os.fstat(descriptor).st_size
-    count, _, magic = _FOOTER.unpack(_read(descriptor, _FOOTER.size, end - _FOOTER.size))
+    count, _, magic = _FOOTER.unpack(read_exactly(descriptor, _FOOTER.size, end - _FOOTER.size))
     if magic != _SEEKABLE or end < count * _ENTRY.size + _FOOTER.size:
         raise MapiError(Ec.ecError, "content file without its seek table")
-    table = _read(descriptor, count * _ENTRY.size, end - _FOOTER.size - count * _ENTRY.size)
+    table = read_exactly(descriptor, count * _ENTRY.size, end - _FOOTER.size - count * _ENTRY.size)
     at = start = 0
     for packed, unpacked in _ENTRY.iter_unpack(table):
         yield at, packed, start, unpacked

@@ -1,7 +1,9 @@
 """SetFlags: one UPDATE per distinct flags word and range of uids, whatever the number of messages (RFC 3501 6.4.6).
 
 A mailbox has few distinct flags words, so a change of 10,000 messages reads the distinct words among them, maps each to
-its new word in Python, and lets SQLite do the rest. Words that stay as they are keep their mod-sequence.
+its new word in Python, and lets SQLite do the rest. Words that stay as they are keep their mod-sequence. Where
+\\Seen alone changed, a message keeps its MAPI change number: the mod-sequence is its read state's then ([MS-OXCFXICS]
+2.2.1.1.4).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from store.transaction import Transaction
 
 PAGE_SHIFT = 8
 LIMITED = " AND modseq <= ?"
+READ_ONLY, ALL_OF_IT = "flags=?, modseq=?", "flags=?, modseq=?, cn=?"
+"""What is set of a message whose \\Seen alone changed, and of others."""
 
 
 class _Job:
@@ -56,8 +60,9 @@ class _Job:
         """Change the rows; answers by how much the number of unseen messages grows."""
         unseen = 0
         for target, old, new in todo:
-            sql = f"UPDATE messages SET flags=?, modseq=? WHERE fid=? AND {target.where} AND flags=?{self.limit}"
-            self.tx.db.execute(sql, (new, cn, self.call.fid, *target.args, old, *self.limit_args))
+            changed, values = (ALL_OF_IT, (new, cn, cn)) if (old ^ new) & ~pages.SEEN else (READ_ONLY, (new, cn))
+            sql = f"UPDATE messages SET {changed} WHERE fid=? AND {target.where} AND flags=?{self.limit}"
+            self.tx.db.execute(sql, (*values, self.call.fid, *target.args, old, *self.limit_args))
             unseen += self.tx.db.changes() * ((old & pages.SEEN) - (new & pages.SEEN))
         return unseen
 

@@ -340,8 +340,8 @@ class Index:
         if self._arena is None:
             return
         put, key, mailbox = self._arena.put, keys.pieces, self._mailbox
-        for _, mid, envelope, structure in pieces:
-            put(key(mailbox, mid), _PAIR.pack(len(envelope), len(structure)) + envelope + structure)
+        for _, mid, uid, envelope, structure in pieces:
+            put(key(mailbox, mid, uid), _PAIR.pack(len(envelope), len(structure)) + envelope + structure)
 
     def forget(self, fid: int) -> None:
         """A folder is gone, or the mailbox closes: nothing of it stays in memory or in the arena."""

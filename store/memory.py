@@ -359,7 +359,7 @@ class MemoryStore:
             d = m.digest
             if call.what & (c.ENVELOPE | c.BODYSTRUCTURE):
                 lengths = struct.pack("<II", len(d.envelope), len(d.bodystructure))
-                self._put(keys.pieces(box.maildir, m.mid), lengths + d.envelope + d.bodystructure)
+                self._put(keys.pieces(box.maildir, m.mid, m.uid), lengths + d.envelope + d.bodystructure)
             out.append(
                 c.Piece(
                     m.uid,

@@ -6,8 +6,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 
-import apsw
-
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
@@ -17,6 +15,7 @@ from store import wellknown as wk
 from store.changes import Arrived, Gone, Pieces, Row
 from store.flags import PAGE_SHIFT
 from store.ranges import LAST_UID, checked, targets
+from store.references import release, share_data
 from store.sql import rows
 from store.state import FolderRow
 from store.transaction import Transaction
@@ -28,7 +27,6 @@ INSERT_DATA = (
     "INSERT INTO message_data (did, cid, from_key, to_key, cc_key, bcc_key, subject_key, envelope, bodystructure,"
     " parts, message_id, class, props, recipients) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
-FULL_READ_CHUNK = 50_000
 
 
 def append(tx: Transaction, call: c.Append) -> c.Stored:
@@ -69,7 +67,7 @@ def store(tx: Transaction, row: FolderRow, new: c.NewMessage) -> c.Stored:
     """Put a new message into a folder."""
     digest = new.digest
     keywords.check(new.keywords)
-    _check_room(row, 1)
+    check_room(row, 1)
     mid, cn, uid = tx.new_ids(), tx.new_cns(), row.uidnext
     tx.content.add(mid, new, tx.write.spool_fd)
     flags = new.flags & pages.SYSTEM_MASK
@@ -89,17 +87,18 @@ def store(tx: Transaction, row: FolderRow, new: c.NewMessage) -> c.Stored:
         bags = ((mid, number, props) for number, props in enumerate(digest.attachments))
         tx.db.executemany("INSERT INTO attachments VALUES (?,?,?)", bags)
     tx.db.execute(INSERT_MESSAGE, (row.fid, uid, mid, flags, cn, cn, digest.size, received, sent, mid))
-    _arrived(tx, row, [Row(uid, flags, digest.size, received, sent, cn, mid)])
-    tx.effects.pieces.append(Pieces(row.fid, mid, digest.envelope, digest.bodystructure))
+    arrived(tx, row, [Row(uid, flags, digest.size, received, sent, cn, mid)])
+    tx.effects.pieces.append(Pieces(row.fid, mid, uid, digest.envelope, digest.bodystructure))
     return c.Stored(row.fid, row.uidvalidity, uid, mid, cn)
 
 
-def _check_room(row: FolderRow, count: int) -> None:
+def check_room(row: FolderRow, count: int) -> None:
+    """ecStorageFull when a folder has no uids for so many messages."""
     if row.uidnext + count > LAST_UID:
         raise MapiError(Ec.ecStorageFull, "uids are used up")
 
 
-def _arrived(tx: Transaction, row: FolderRow, new: list[Row]) -> None:
+def arrived(tx: Transaction, row: FolderRow, new: list[Row]) -> None:
     """Account for messages that were inserted, with the folder's next uids."""
     cn = new[-1].modseq
     row.uidnext += len(new)
@@ -136,7 +135,7 @@ def copy_messages(tx: Transaction, call: c.CopyMessages) -> c.Copied:
     if not chosen:
         return c.Copied(destination.uidvalidity, [], [], 0)
     chosen.sort()
-    _check_room(destination, len(chosen))
+    check_room(destination, len(chosen))
     if call.move:
         copied = _move(tx, source, destination, chosen)
     else:
@@ -148,8 +147,7 @@ def copy_messages(tx: Transaction, call: c.CopyMessages) -> c.Copied:
 
 def _copy(tx: Transaction, destination: FolderRow, chosen: list[Copying]) -> c.Copied:
     _insert(tx, destination, chosen)
-    shared = ((did,) for *_, did in chosen)
-    tx.db.executemany("INSERT INTO data_refs VALUES (?, 2) ON CONFLICT (did) DO UPDATE SET refs = refs + 1", shared)
+    share_data(tx, (did for *_, did in chosen))
     return _copied(destination, chosen)
 
 
@@ -160,7 +158,7 @@ def _move(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: li
     for target in targets(doomed, source.uidnext):
         gone += _select(tx, source, target.where, target.args, "")
     _insert(tx, destination, chosen)
-    _remove(tx, source, sorted(gone), tx.new_cns())
+    remove(tx, source, sorted(gone), tx.new_cns())
     return _copied(destination, chosen, tx.state.cn)
 
 
@@ -178,7 +176,7 @@ def _insert(tx: Transaction, destination: FolderRow, chosen: list[Copying]) -> N
         Row(uid + i, flags, size, received, sent, cn + i, mid + i)
         for i, (_, flags, size, received, sent, _) in enumerate(chosen)
     ]
-    _arrived(tx, destination, new)
+    arrived(tx, destination, new)
 
 
 def _copied(destination: FolderRow, chosen: list[Copying], cn: int = 0) -> c.Copied:
@@ -206,7 +204,7 @@ def expunge(tx: Transaction, call: c.Expunge) -> c.Expunged:
     doomed.sort()
     cn = tx.new_cns()
     release(tx, [did for *_, did in doomed])
-    return c.Expunged(_remove(tx, row, doomed, cn), cn)
+    return c.Expunged(remove(tx, row, doomed, cn), cn)
 
 
 def _select(tx: Transaction, row: FolderRow, where: str, args: tuple[object, ...], condition: str) -> list[Doomed]:
@@ -214,13 +212,16 @@ def _select(tx: Transaction, row: FolderRow, where: str, args: tuple[object, ...
     return rows(tx.db, sql, (row.fid, *args))
 
 
-def _remove(tx: Transaction, row: FolderRow, doomed: list[Doomed], cn: int) -> c.Ranges:
-    """Remove message rows and leave a tombstone; `doomed` ascends. Their data is not touched."""
+def remove(tx: Transaction, row: FolderRow, doomed: list[Doomed], cn: int, *, stays: bool = False) -> c.Ranges:
+    """Remove message rows and leave a tombstone; `doomed` ascends. Their data is not touched.
+
+    `stays`: only their uids go, the messages themselves do not: they are about to get new ones.
+    """
     ranges = to_ranges(d[0] for d in doomed)
     for target in targets(ranges, row.uidnext):
         tx.db.execute(f"DELETE FROM messages WHERE fid=? AND {target.where}", (row.fid, *target.args))
     uids = array("I", [uid for pair in ranges for uid in pair]).tobytes()
-    mids = array("Q", [d[1] for d in doomed]).tobytes()
+    mids = b"" if stays else array("Q", [d[1] for d in doomed]).tobytes()
     tx.db.execute("INSERT INTO tombstones VALUES (?,?,?,?,?)", (row.fid, cn, tx.now, uids, mids))
     row.messages -= len(doomed)
     row.size -= sum(d[3] for d in doomed)
@@ -230,33 +231,3 @@ def _remove(tx: Transaction, row: FolderRow, doomed: list[Doomed], cn: int) -> c
     tx.changed(Gone(row.fid, cn, ranges))
     tx.touch(row)
     return ranges
-
-
-def release(tx: Transaction, dids: list[int]) -> None:
-    """Messages with these data rows went: remove the rows that nothing refers to any more."""
-    if not dids:
-        return
-    going = _unshared(tx, dids)
-    for start in range(0, len(going), FULL_READ_CHUNK):
-        listed = array("q", going[start : start + FULL_READ_CHUNK])
-        bound = (apsw.carray(listed),)
-        cids = array("q", [cid for (cid,) in tx.db.execute(
-            "DELETE FROM message_data WHERE did IN carray(?) RETURNING cid", bound)])  # fmt: skip
-        tx.db.execute("DELETE FROM attachments WHERE did IN carray(?)", (apsw.carray(listed),))
-        sql = "DELETE FROM content WHERE cid IN carray(?) RETURNING hash"
-        tx.content.released(digest for (digest,) in tx.db.execute(sql, (apsw.carray(cids),)))
-
-
-def _unshared(tx: Transaction, dids: list[int]) -> list[int]:
-    """Give up one reference per entry; answers the data rows without any left."""
-    if tx.db.execute("SELECT 1 FROM data_refs LIMIT 1").fetchone() is None:
-        return dids
-    times = Counter(dids)
-    listed = array("q", times)
-    sql = "SELECT did, refs FROM data_refs WHERE did IN carray(?)"
-    left = {did: refs - times[did] for did, refs in tx.db.execute(sql, (apsw.carray(listed),))}
-    still = [(refs, did) for did, refs in left.items() if refs > 1]
-    single = [(did,) for did, refs in left.items() if refs <= 1]
-    tx.db.executemany("UPDATE data_refs SET refs=? WHERE did=?", still)
-    tx.db.executemany("DELETE FROM data_refs WHERE did=?", single)
-    return [did for did in times if left.get(did, 0) < 1]

@@ -12,6 +12,7 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.pages import PAGE_SPAN, Page
 from gromoxd.exmdb.ranges import to_ranges
+from gromoxd.mapi import compare, evaluate
 from store.changes import Figures, Pieces
 from store.content import ContentReader
 from store.ranges import checked
@@ -72,6 +73,8 @@ class Reader:
     def __init__(self, db: apsw.Connection, content_folder: str) -> None:
         self.db = db
         self.content = ContentReader(content_folder)
+        db.create_scalar_function("fold_key", compare.fold, 1, deterministic=True)
+        db.create_scalar_function("fold", evaluate.fold, 1, deterministic=True)
 
     def close(self) -> None:
         self.db.close()
@@ -145,7 +148,7 @@ class Reader:
         publish: list[Pieces] = []
         both = c.ENVELOPE | c.BODYSTRUCTURE
         if what & both:
-            publish = [Pieces(fid, mid, env, bs) for fid, _, mid, env, bs, _, _ in found]
+            publish = [Pieces(fid, mid, uid, env, bs) for fid, uid, mid, env, bs, _, _ in found]
         if what & both == both or not what & both:
             return [c.Piece(uid, env, bs, head, parts) for _, uid, _, env, bs, head, parts in found], publish
         if what & c.ENVELOPE:

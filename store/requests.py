@@ -12,11 +12,12 @@ import msgspec
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb import objects as o
 from store.state import Delivery
 from store.transaction import Transaction
 
 R = TypeVar("R", bound=c.Result)
-KINDS: tuple[type[Any], ...] = (c.Stored, c.Copied, c.Folder)
+KINDS: tuple[type[Any], ...] = (c.Stored, c.Copied, c.Folder, o.Saved, o.Transferred)
 """The position is stored: append only."""
 LONGEST_ID = 64
 MOST_UNCONFIRMED = 100_000

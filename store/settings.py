@@ -34,6 +34,14 @@ class StoreSettings:
     request_age: float = setting(
         4 * 3600.0, "How long the result of a write is remembered for its retry.", kind="span", low=60
     )
+    soft_delete_age: float = setting(
+        30 * 86400.0, "How long deleted messages and folders can be recovered.", kind="span", low=0
+    )
+    largest_message: int = setting(
+        256 << 20, "Octets of a message with its attachments that a client may save.", kind="size", low=1 << 20
+    )
+    most_attachments: int = setting(1024, "Attachments of one message.", kind="int", low=1, high=32_000)
+    most_recipients: int = setting(20_000, "Recipients of one message.", kind="int", low=1, high=1_000_000)
     most_folders: int = setting(10_000, "Folders in one mailbox.", kind="int", low=100, high=1_000_000)
     most_keyword_sets: int = setting(
         65_535, "Different combinations of keywords in one mailbox.", kind="int", low=16, high=(1 << 24) - 1

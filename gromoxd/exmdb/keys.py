@@ -1,4 +1,4 @@
-"""Keys of mailbox objects in a store worker's arena. 25 bytes: kind, mailbox hash (mmh3, 128 bit), object id."""
+"""Keys of mailbox objects in a store worker's arena. Kind, mailbox hash (mmh3, 128 bit), object id."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ def page(mailbox: str, fid: int, number: int) -> bytes:
     return b"P" + mailbox_hash(mailbox) + mmh3.hash_bytes(b"%d.%d" % (fid, number))[:8]
 
 
-def pieces(mailbox: str, mid: int) -> bytes:
-    """'<II' lengths, ENVELOPE text, BODYSTRUCTURE text. A stored message's bytes never change, so never out of date."""
-    return b"E" + mailbox_hash(mailbox) + mid.to_bytes(8, "little")
+def pieces(mailbox: str, mid: int, uid: int) -> bytes:
+    """'<II' lengths, ENVELOPE text, BODYSTRUCTURE text. Never out of date: a message gets a new uid with new bytes."""
+    return b"E" + mailbox_hash(mailbox) + (mid << 32 | uid).to_bytes(10, "little")

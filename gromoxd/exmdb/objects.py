@@ -224,3 +224,9 @@ class PurgeDeleted(Call[Purged], frozen=True):
     writes: ClassVar[bool] = True
     fid: int
     before: int
+
+
+CALLS: tuple[type[Call[Any]], ...] = (
+    OpenMessage, ReadMessages, ReadValue, SaveMessage, SetReadState, DeleteMessages, TransferMessages, EmptyFolder,
+    PurgeDeleted,
+)  # fmt: skip

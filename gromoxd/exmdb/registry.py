@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.exmdb import access, calls
+from gromoxd.exmdb import access, calls, objects
 from gromoxd.exmdb.calls import Call
 
 CALLS: tuple[type[Call[Any]], ...] = (
     *calls.MAIL_CALLS,
     *access.CALLS,
+    *objects.CALLS,
 )  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from store.mapi import permissions
+from store.mapi import permissions, saving
 from store.mapi.reading import Reading
 from store.transaction import Handler
 
 Read = Callable[[Reading, Any], Any]
-MODULES: tuple[Any, ...] = (permissions,)
+MODULES: tuple[Any, ...] = (permissions, saving)
 READS: dict[type[Any], Read] = {}
 WRITES: dict[type[Any], Handler] = {}
 LONG: dict[type[Any], Callable[[Reading, Any], bool]] = {}

@@ -43,10 +43,18 @@ _LISTED = f"SELECT {LISTED_COLUMNS} FROM messages WHERE mid=?"
 _UNLISTED = f"SELECT {UNLISTED_COLUMNS} FROM unlisted WHERE mid=?"
 
 
-def find(db: apsw.Connection, mid: int) -> Row:
-    """A message's row. ecNotFound."""
+def look_up(db: apsw.Connection, mid: int) -> Row | None:
+    """A message's row, if there is such a message."""
     for sql in (_LISTED, _UNLISTED):
         found = db.execute(sql, (mid,)).fetchone()
         if found is not None:
             return Row(*found)
-    raise MapiError(Ec.ecNotFound, f"message {mid:#x}")
+    return None
+
+
+def find(db: apsw.Connection, mid: int) -> Row:
+    """A message's row. ecNotFound."""
+    found = look_up(db, mid)
+    if found is None:
+        raise MapiError(Ec.ecNotFound, f"message {mid:#x}")
+    return found

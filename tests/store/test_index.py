@@ -50,7 +50,8 @@ def test_a_delivery_and_a_flag_rewrite_one_page(box: Harness) -> None:
     assert puts == [keys.page(maildir, INBOX, 1), keys.folder_state(maildir, INBOX)]
     puts.clear()
     stored = box.append(mail(601))
-    assert puts == [keys.page(maildir, INBOX, 2), keys.folder_state(maildir, INBOX), keys.pieces(maildir, stored.mid)]
+    pieces = keys.pieces(maildir, stored.mid, stored.uid)
+    assert puts == [keys.page(maildir, INBOX, 2), keys.folder_state(maildir, INBOX), pieces]
     assert box.pages()[0][0] == before[0][0]
     check(box)
 
@@ -278,10 +279,10 @@ def test_a_deleted_folder_is_not_published(box: Harness) -> None:
 def test_pieces_of_new_mail_are_published_where_somebody_looks(box: Harness) -> None:
     assert box.arena is not None
     unseen = box.append(mail(1))
-    assert box.arena.get(keys.pieces(str(box.folder), unseen.mid)) is None
+    assert box.arena.get(keys.pieces(str(box.folder), unseen.mid, unseen.uid)) is None
     box.state()
     seen = box.append(mail(2))
-    value = box.arena.get(keys.pieces(str(box.folder), seen.mid))
+    value = box.arena.get(keys.pieces(str(box.folder), seen.mid, seen.uid))
     assert value == b"\x0a\0\0\0\x0b\0\0\0(envelope)(structure)"
 
 

@@ -33,7 +33,7 @@ class Materials:
         where, maildir, out = box.ref, box.ref.maildir, {}
         missing: list[int] = []
         for uid, mid in zip(ref.page.uids[a:b], ref.page.mids[a:b], strict=True):
-            value = published(where, keys.pieces(maildir, mid))
+            value = published(where, keys.pieces(maildir, mid, uid))
             if value is None:
                 missing.append(uid)
             else:
@@ -69,7 +69,7 @@ class Materials:
         missing: list[int] = []
         mids = dict(zip(ref.page.uids[a:b], ref.page.mids[a:b], strict=True))
         for uid, mid in mids.items():
-            raw = cache.get((maildir, mid))
+            raw = cache.get((maildir, mid, uid))
             if raw is None:
                 missing.append(uid)
             else:
@@ -79,7 +79,7 @@ class Materials:
             for content in answers:
                 raw = content.raw if content.raw or not content.size else self._long(content)
                 out[content.uid] = raw
-                cache.put((maildir, mids[content.uid]), raw)
+                cache.put((maildir, mids[content.uid], content.uid), raw)
             if not answers:
                 break
             missing = missing[missing.index(answers[-1].uid) + 1 :]
