@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "altname": ("gromoxd.cli.names:altname", "Additional log-in names of users."),
     "db": ("gromoxd.cli.db:db", "Create or upgrade the directory's database."),
     "domain": ("gromoxd.cli.domain:domain", "Mail domains."),
+    "dump": ("gromoxd.cli.dump:dump", "Show what is in a MAPI structure."),
     "list": ("gromoxd.cli.lists:lists", "Mailing lists."),
     "mailbox": ("gromoxd.cli.mailbox:mailbox", "Figures of mailboxes."),
     "quota": ("gromoxd.cli.mailbox:quota", "Size limits of mailboxes."),

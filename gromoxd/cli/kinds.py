@@ -1,0 +1,176 @@
+"""The structures that `gromoxctl dump` knows: name -> (what decodes it, its line in the help).
+
+A decoder is "module:name" or "module:Class.method", takes octets and gives a value or raises WireError. The modules
+are imported when they are needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gromoxd.mapi.fasttransfer import Property
+
+KINDS: dict[str, tuple[str, str]] = {
+    "bag": ("gromoxd.mapi.bag:decode_bag", "The properties of an object as the store keeps them."),
+    "bags": ("gromoxd.mapi.bag:decode_bags", "A list of such, as the recipients of a message."),
+    "conversation-index": ("gromoxd.mapi.conversation:ConversationIndex.decode", "PidTagConversationIndex."),
+    "entryid": ("gromoxd.mapi.entryids:parse_entryid", "An entry id of any provider."),
+    "entrylist": ("gromoxd.mapi.entryids:EntryList.decode", "EntryList of a search folder's definition."),
+    "fasttransfer": ("gromoxd.cli.kinds:fasttransfer", "A FastTransfer stream, as synchronisation and copies use it."),
+    "flatentrylist": ("gromoxd.mapi.entryids:FlatEntryList.decode", "PidTagReplyRecipientEntries."),
+    "freebusy": (
+        "gromoxd.mapi.freebusy:FreeBusyMonth.decode",
+        "A month of PidTagScheduleInfoFreeBusyBusy and its like.",
+    ),
+    "globalobjectid": ("gromoxd.mapi.globalobjectid:GlobalObjectId.decode", "PidLidGlobalObjectId."),
+    "idset": ("gromoxd.mapi.idset:IdSet.decode_replguid", "IDSET with REPLGUIDs, as in a client's state."),
+    "idset-replid": ("gromoxd.mapi.idset:IdSet.decode_replid", "IDSET with REPLIDs, as in PidTagIdsetDeleted."),
+    "globset": ("gromoxd.mapi.idset:RangeSet.decode", "GLOBSET: the counters of one replica."),
+    "longtermid": ("gromoxd.mapi.ids:LongTermId.decode", "LongTermID."),
+    "pcl": ("gromoxd.mapi.ids:pcl_decode", "PidTagPredecessorChangeList."),
+    "property-tags": ("gromoxd.mapi.values:decode_tags", "PropertyTagArray, counted with 16 bits."),
+    "property-values": ("gromoxd.cli.kinds:property_values", "TaggedPropertyValues one after the other."),
+    "property-values-wide": ("gromoxd.cli.kinds:wide_property_values", "The same with counts of 32 bits."),
+    "recipient-row": ("gromoxd.cli.kinds:recipient_row", "A PropertyTagArray and a RecipientRow of these columns."),
+    "property-row": ("gromoxd.cli.kinds:property_row", "A PropertyTagArray and a PropertyRow of these columns."),
+    "recurrence": ("gromoxd.mapi.recurrence:AppointmentRecurrencePattern.decode", "PidLidAppointmentRecur."),
+    "restriction": ("gromoxd.mapi.restrictions:decode_restriction", "A restriction."),
+    "restriction-wide": ("gromoxd.cli.kinds:wide_restriction", "A restriction with counts of 32 bits."),
+    "rtf": ("gromoxd.mapi.rtf:decompress", "PidTagRtfCompressed; shows the RTF."),
+    "serverid": ("gromoxd.mapi.ids:ServerId.decode", "PtypServerId."),
+    "state": ("gromoxd.mapi.state:SyncState.decode", "The ICS state at the end of a download."),
+    "task-recurrence": ("gromoxd.mapi.recurrence:RecurrencePattern.decode", "PidLidTaskRecurrence."),
+    "timezone": ("gromoxd.mapi.timezones:TimeZoneDefinition.decode", "PidLidAppointmentTimeZoneDefinitionRecur."),
+    "tzstruct": ("gromoxd.mapi.timezones:TimeZoneStruct.decode", "PidLidTimeZoneStruct."),
+    "xid": ("gromoxd.mapi.ids:Xid.decode", "XID: PidTagChangeKey, PidTagSourceKey."),
+}
+
+
+class Entries(list[tuple[str, object]]):
+    """Values with their labels, which need not differ."""
+
+
+def load(where: str) -> Any:
+    """What a "module:name" or "module:Class.method" names."""
+    module, _, names = where.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def decoder(kind: str) -> Callable[[bytes], object]:
+    """What decodes a kind. KeyError for one that is not known."""
+    found: Callable[[bytes], object] = load(KINDS[kind][0])
+    return found
+
+
+def _property_values(data: bytes, wide: bool) -> list[object]:
+    from gromoxd.mapi.cursor import Cursor
+    from gromoxd.mapi.values import TaggedPropertyValue
+
+    cursor = Cursor(data)
+    found: list[object] = []
+    while cursor.left:
+        found.append(TaggedPropertyValue.read(cursor, wide))
+    return found
+
+
+def property_values(data: bytes) -> list[object]:
+    """TaggedPropertyValues ([MS-OXCDATA] 2.11.4) up to the end of the octets."""
+    return _property_values(data, False)
+
+
+def wide_property_values(data: bytes) -> list[object]:
+    """The same as in extended rules, with counts of 32 bits."""
+    return _property_values(data, True)
+
+
+def wide_restriction(data: bytes) -> object:
+    """A restriction with counts of 32 bits, as search folders' definitions and extended rules have it."""
+    from gromoxd.mapi.restrictions import decode_restriction
+
+    return decode_restriction(data, True)
+
+
+def recipient_row(data: bytes) -> object:
+    """[MS-OXCDATA] 2.8.3.2, after the columns as RopModifyRecipients has them."""
+    from gromoxd.mapi.cursor import Cursor
+    from gromoxd.mapi.recipients import RecipientRow
+    from gromoxd.mapi.values import read_tags
+
+    cursor = Cursor(data)
+    columns = read_tags(cursor)
+    row = RecipientRow.read(cursor, columns)
+    cursor.finish()
+    return Entries([("row", row), ("values", Entries(_cells(columns, row.values)))])
+
+
+def property_row(data: bytes) -> object:
+    """[MS-OXCDATA] 2.8.1, after the columns."""
+    from gromoxd.mapi.cursor import Cursor
+    from gromoxd.mapi.rows import read_row
+    from gromoxd.mapi.values import read_tags
+
+    cursor = Cursor(data)
+    columns = read_tags(cursor)
+    row = read_row(cursor, columns)
+    cursor.finish()
+    return Entries(_cells(columns, row))
+
+
+def _cells(columns: Sequence[int], row: Sequence[object]) -> list[tuple[str, object]]:
+    from gromoxd.cli.tree import property_value, tag_text
+
+    return [(tag_text(tag), property_value(tag, value)) for tag, value in zip(columns, row, strict=False)]
+
+
+DEEPEST = 40
+"""Markers nested deeper in a stream are shown side by side."""
+
+_IDSETS = {
+    0x40170003: "idset", 0x40170102: "idset", 0x67960102: "idset", 0x67D20102: "idset", 0x67DA0102: "idset",
+    0x40210102: "idset-replid", 0x402D0102: "idset-replid", 0x402E0102: "idset-replid",
+    0x67930102: "idset-replid", 0x67E50102: "idset-replid",
+}  # fmt: skip
+
+
+def fasttransfer(data: bytes) -> Entries:
+    """The elements of a stream ([MS-OXCFXICS] 2.2.4.1), what is between a start and its end below the start."""
+    from gromoxd.mapi.fasttransfer import Marker, decode_stream
+
+    outermost = Entries()
+    nested = [outermost]
+    for element in decode_stream(data):
+        if not isinstance(element, Marker):
+            nested[-1].append(_in_stream(element))
+            continue
+        name = element.name
+        if name.endswith("End") or name.startswith("End"):
+            if len(nested) > 1:
+                nested.pop()
+            nested[-1].append((name, Entries()))
+        elif (name.startswith(("Start", "New")) or name.endswith("Begin")) and len(nested) < DEEPEST:
+            inner = Entries()
+            nested[-1].append((name, inner))
+            nested.append(inner)
+        else:
+            nested[-1].append((name, Entries()))
+    return outermost
+
+
+def _in_stream(element: Property) -> tuple[str, object]:
+    from gromoxd.cli import tree
+    from gromoxd.mapi import fasttransfer as names
+
+    tag = element.tag
+    meta = next((name for name in dir(names) if name.startswith("MetaTag") and getattr(names, name) == tag), "")
+    label = f"{tag:08X} {element.name or meta}" if element.name or meta else tree.tag_text(tag)
+    kind = _IDSETS.get(tag)
+    value = element.value
+    if kind is not None and isinstance(value, bytes):
+        return label, tree.nested(kind)(value)
+    return label, tree.property_value(tag, value)
