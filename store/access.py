@@ -70,6 +70,11 @@ class Access:
         return self.everything or self.rights(fid) & right == right
 
     @property
+    def is_system(self) -> bool:
+        """Delivery or administration, not a client."""
+        return self.actor == SYSTEM
+
+    @property
     def groups(self) -> frozenset[str]:
         """The lists that the actor is in."""
         return self._groups.get(self.actor, frozenset())

@@ -7,7 +7,7 @@ from gromoxd.exmdb import calls as c
 from store import requests
 from store import wellknown as wk
 from store.access import CREATE_SUBFOLDER
-from store.mapi.permissions import forget_folder, grant_maker
+from store.mapi.permissions import grant_maker
 from store.references import release
 from store.state import FolderRow
 from store.transaction import Transaction, figures_of
@@ -16,7 +16,7 @@ LONGEST_NAME, DEEPEST = 255, 64
 LONGEST_PATH = DEEPEST * (LONGEST_NAME + 1)
 INSERT_FOLDER = (
     "INSERT INTO folders (fid, uidnext, messages, unseen, size, cn, recent_uid, parent_fid, name, container_class,"
-    " hidden, uidvalidity, changed_cn, created) VALUES (?,1,0,0,0,?,1,?,?,?,0,?,?,?)"
+    " hidden, uidvalidity, changed_cn, created) VALUES (?,1,0,0,0,?,1,?,?,?,?,?,?,?)"
 )
 
 
@@ -46,20 +46,31 @@ def walk(tx: Transaction, path: str) -> tuple[int, list[str]]:
 
 def make_folders(tx: Transaction, parent: int, components: list[str], container_class: str) -> FolderRow:
     """Create folders one below the other; answers the last."""
-    state = tx.state
-    if len(state.folders) + len(components) > tx.settings.most_folders:
-        raise MapiError(Ec.ecStorageFull, "too many folders")
-    row = state.folders[parent]
+    row = tx.state.folders[parent]
     for component in components:
-        fid, cn, uidvalidity = tx.new_ids(), tx.new_cns(), tx.new_uidvalidity()
-        name = component.replace("\u2215", "/")
-        row = FolderRow(fid, 1, 0, 0, 0, cn, 1, parent, name, container_class, False, uidvalidity, cn)
-        tx.db.execute(INSERT_FOLDER, (fid, cn, parent, name, container_class, uidvalidity, cn, tx.now))
-        state.folders[fid] = row
-        grant_maker(tx, fid)
-        parent = fid
-    tx.hierarchy_changed(state.cn)
+        row = add_folder(tx, row.fid, component.replace("\u2215", "/"), container_class)
     return row
+
+
+def add_folder(
+    tx: Transaction, parent: int, name: str, container_class: str, *, hidden: bool = False, fid: int = 0
+) -> FolderRow:
+    """Create one folder, with a new id unless one is given. Nothing is checked but the number of folders."""
+    state = tx.state
+    check_room(tx, 1)
+    fid, cn, uidvalidity = fid or tx.new_ids(), tx.new_cns(), tx.new_uidvalidity()
+    row = FolderRow(fid, 1, 0, 0, 0, cn, 1, parent, name, container_class, hidden, uidvalidity, cn)
+    tx.db.execute(INSERT_FOLDER, (fid, cn, parent, name, container_class, hidden, uidvalidity, cn, tx.now))
+    state.folders[fid] = row
+    grant_maker(tx, fid)
+    tx.hierarchy_changed(cn)
+    return row
+
+
+def check_room(tx: Transaction, count: int) -> None:
+    """ecStorageFull when the mailbox has no room for so many folders more."""
+    if len(tx.state.folders) + count > tx.settings.most_folders:
+        raise MapiError(Ec.ecStorageFull, "too many folders")
 
 
 def own_folder(tx: Transaction, fid: int) -> FolderRow:
@@ -88,22 +99,50 @@ def create_folder(tx: Transaction, call: c.CreateFolder) -> c.Folder:
 
 def delete_folder(tx: Transaction, call: c.DeleteFolder) -> c.Done:
     """calls.DeleteFolder."""
-    row, db = own_folder(tx, call.fid), tx.db
+    row = own_folder(tx, call.fid)
     if any(f.parent_fid == row.fid for f in tx.state.folders.values()):
         raise MapiError(Ec.ecFolderHasChildren, row.name)
-    release(tx, [did for (did,) in db.execute("SELECT did FROM messages WHERE fid=?", (row.fid,))])
-    for table in ("messages", "pages", "tombstones", "folder_props", "folders"):
-        db.execute(f"DELETE FROM {table} WHERE fid=?", (row.fid,))
+    erase_contents(tx, row.fid)
+    return c.Done(unlist_folder(tx, row))
+
+
+FOLDER_TABLES = (
+    "messages", "unlisted", "pages", "tombstones", "folder_props", "permissions", "rules", "search_folders",
+    "search_results", "read_states",
+)  # fmt: skip
+"""Tables whose rows are a folder's and go with it."""
+
+
+def erase_contents(tx: Transaction, fid: int) -> None:
+    """Remove for good all that a folder has, messages that IMAP does not see included, but not the folder."""
+    db = tx.db
+    forget_results(tx, fid)
+    for table in ("messages", "unlisted"):
+        release(tx, [did for (did,) in db.execute(f"SELECT did FROM {table} WHERE fid=?", (fid,))])
+    for table in FOLDER_TABLES:
+        db.execute(f"DELETE FROM {table} WHERE fid=?", (fid,))
+
+
+def forget_results(tx: Transaction, fid: int) -> None:
+    """The messages of a folder are in no search folder any more."""
+    if tx.db.execute("SELECT 1 FROM search_folders LIMIT 1").fetchone() is not None:
+        tx.db.execute("DELETE FROM search_results WHERE mid IN (SELECT mid FROM messages WHERE fid=?)", (fid,))
+
+
+def unlist_folder(tx: Transaction, row: FolderRow) -> int:
+    """Take a folder out of the hierarchy; answers the change number at which it went."""
+    db, cn = tx.db, tx.new_cns()
+    db.execute("DELETE FROM folders WHERE fid=?", (row.fid,))
     db.execute("DELETE FROM receive_folders WHERE fid=?", (row.fid,))
-    cn = tx.new_cns()
     db.execute("INSERT INTO folder_tombstones VALUES (?,?,?)", (cn, row.fid, tx.now))
-    forget_folder(tx, row.fid)
+    if tx.state.acl.pop(row.fid, None) is not None:
+        tx.effects.acl = True
     del tx.state.folders[row.fid]
     tx.state.recent.pop(row.fid, None)
     tx.effects.deleted.add(row.fid)
     tx.effects.told.add(row.fid)
     tx.hierarchy_changed(cn)
-    return c.Done(cn)
+    return cn
 
 
 def rename_folder(tx: Transaction, call: c.RenameFolder) -> c.Done:
@@ -112,7 +151,7 @@ def rename_folder(tx: Transaction, call: c.RenameFolder) -> c.Done:
     parent, missing = walk(tx, call.path)
     if not missing:
         raise MapiError(Ec.ecDuplicateName, "folder exists")
-    if _is_below(tx, parent, row.fid):
+    if is_below(tx, parent, row.fid):
         raise MapiError(Ec.ecInvalidParam, "a folder below itself")
     if parent != row.parent_fid or missing[:-1]:
         tx.access.require(parent, CREATE_SUBFOLDER)
@@ -126,7 +165,7 @@ def rename_folder(tx: Transaction, call: c.RenameFolder) -> c.Done:
     return c.Done(row.changed_cn)
 
 
-def _is_below(tx: Transaction, fid: int, top: int) -> bool:
+def is_below(tx: Transaction, fid: int, top: int) -> bool:
     """Whether a folder is `top` or below it."""
     row: FolderRow | None = tx.state.folders[fid]
     while row is not None and row.fid != top:

@@ -30,7 +30,9 @@ from store.changes import Batch, Write
 from store.content import ContentStore
 from store.index import CACHE, Index, encode
 from store.mapi import dispatch, identity
+from store.mapi.jobs import Job, Jobs
 from store.mapi.reading import Reading
+from store.mapi.views import Views
 from store.ranges import span
 from store.reading import LoadedPage, Reader
 from store.search import search_text
@@ -83,6 +85,8 @@ class Mailbox:
         self._cid = os.path.join(maildir, "cid")
         self.groups: dict[str, frozenset[str]] = {}
         """Actor in lower case -> the lists he is in, as far as somebody asked the directory."""
+        self.views = Views()
+        self.jobs = Jobs()
         self._spare: deque[Reader] = deque()
         self._loaded: deque[tuple[int, int, LoadedPage]] = deque()
         """Pages that threads read: (fid, number, page), for the loop to keep."""
@@ -113,6 +117,7 @@ class Mailbox:
         CACHE.limit = self._settings.index_cache_pages
         self._index = Index(self.maildir, self._arena)
         self._folders = tx.state.folder_list()
+        self._children: dict[int, list[int]] | None = None
         self._fids = {f.fid for f in self._folders.folders}
         self._keyword_sets = list(tx.state.keywords.sets)
         self._cn = tx.state.cn
@@ -161,20 +166,39 @@ class Mailbox:
         self.authorise(call, access)
         mapi = dispatch.READS.get(type(call))
         handler = _LONG_READS.get(type(call)) or (self._handler(call) if mapi is None else None)
-        try:
-            reader = self._spare.pop()
-        except IndexError:
-            reader = self._new_reader()
+        reader = self._take_reader()
         try:
             if handler is not None:
                 return handler(self, call, reader)
             assert mapi is not None
             return mapi(Reading(self, reader, actor, access), call)
         finally:
-            if len(self._spare) < SPARE_READERS:
-                self._spare.append(reader)
-            else:
-                reader.close()
+            self._give_back(reader)
+
+    def run_job(self, job: Job) -> c.Call[Any] | None:
+        """Do a job on any thread; answers the write to make of it."""
+        reader = self._take_reader()
+        try:
+            return job.work(Reading(self, reader, job.actor, self.access(job.actor)))
+        finally:
+            self._give_back(reader)
+
+    def _take_reader(self) -> Reader:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return self._new_reader()
+
+    def _give_back(self, reader: Reader) -> None:
+        if len(self._spare) < SPARE_READERS:
+            self._spare.append(reader)
+        else:
+            reader.close()
+
+    @property
+    def loop_reader(self) -> Reader:
+        """The connection of the loop."""
+        return self._reader
 
     def _handler(self, call: c.Call[Any]) -> Callable[[Mailbox, Any, Reader], Any]:
         handler = _READS.get(type(call))
@@ -186,6 +210,21 @@ class Mailbox:
         """ecNotFound when there is no such folder."""
         if fid not in self._fids:
             raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
+
+    @property
+    def folder_list(self) -> c.FolderList:
+        """The hierarchy as last published. Do not change."""
+        return self._folders
+
+    @property
+    def children(self) -> dict[int, list[int]]:
+        """Folder -> the folders directly below it. Do not change."""
+        if self._children is None:
+            children: dict[int, list[int]] = {}
+            for folder in self._folders.folders:
+                children.setdefault(folder.parent_fid, []).append(folder.fid)
+            self._children = children
+        return self._children
 
     def _visible(self, access: Access) -> c.FolderList:
         """The folders that are shown to somebody else than the owner; their paths name the folders above them."""
@@ -266,7 +305,7 @@ class Mailbox:
         effects = batch.effects
         self._cn = batch.cn
         if batch.folder_list is not None:
-            self._folders = batch.folder_list
+            self._folders, self._children = batch.folder_list, None
             self._fids = {f.fid for f in self._folders.folders}
             self._publish_folders()
         if batch.acl is not None:
@@ -275,6 +314,8 @@ class Mailbox:
             self._keyword_sets = batch.keyword_sets
             self._publish_keywords()
         self._index.apply(effects)
+        for fid in effects.deleted:
+            self.views.forget_folder(fid)
         for fid in sorted(effects.told):
             self._notify(fid)
         return batch.results
@@ -309,6 +350,7 @@ class Mailbox:
         """Write what waits, checkpoint, close, and release the lock. No call may be under way."""
         try:
             self._index.close()
+            self.views.clear()
             self._forget_published()
             try:
                 self._runner.finish()

@@ -151,6 +151,15 @@ def _copy(tx: Transaction, destination: FolderRow, chosen: list[Copying]) -> c.C
     return _copied(destination, chosen)
 
 
+def copy_rows(tx: Transaction, source: FolderRow, destination: FolderRow) -> None:
+    """Copy all messages of a folder that IMAP sees; nothing is checked but room for uids."""
+    sql = "SELECT uid, flags, size, received, sent, did FROM messages WHERE fid=? ORDER BY uid"
+    chosen: list[Copying] = rows(tx.db, sql, (source.fid,))
+    if chosen:
+        check_room(destination, len(chosen))
+        _copy(tx, destination, chosen)
+
+
 def _move(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: list[Copying]) -> c.Copied:
     """The messages get new ids, as [MS-OXCFXICS] wants of objects that are moved; their data stays where it is."""
     doomed = to_ranges(row[0] for row in chosen)
@@ -212,16 +221,19 @@ def _select(tx: Transaction, row: FolderRow, where: str, args: tuple[object, ...
     return rows(tx.db, sql, (row.fid, *args))
 
 
-def remove(tx: Transaction, row: FolderRow, doomed: list[Doomed], cn: int, *, stays: bool = False) -> c.Ranges:
+def remove(
+    tx: Transaction, row: FolderRow, doomed: list[Doomed], cn: int, *, stays: bool = False, others: Iterable[int] = ()
+) -> c.Ranges:
     """Remove message rows and leave a tombstone; `doomed` ascends. Their data is not touched.
 
-    `stays`: only their uids go, the messages themselves do not: they are about to get new ones.
+    `stays`: only their uids go, the messages themselves do not: they are about to get new ones. `others`: ids of
+    messages without uids that go, too.
     """
     ranges = to_ranges(d[0] for d in doomed)
     for target in targets(ranges, row.uidnext):
         tx.db.execute(f"DELETE FROM messages WHERE fid=? AND {target.where}", (row.fid, *target.args))
     uids = array("I", [uid for pair in ranges for uid in pair]).tobytes()
-    mids = b"" if stays else array("Q", [d[1] for d in doomed]).tobytes()
+    mids = b"" if stays else array("Q", [*(d[1] for d in doomed), *others]).tobytes()
     tx.db.execute("INSERT INTO tombstones VALUES (?,?,?,?,?)", (row.fid, cn, tx.now, uids, mids))
     row.messages -= len(doomed)
     row.size -= sum(d[3] for d in doomed)

@@ -87,7 +87,8 @@ class Keywords:
 def load_acl(db: apsw.Connection) -> dict[int, dict[str, int]]:
     """All permissions: fid -> member in lower case -> rights."""
     acl: dict[int, dict[str, int]] = {}
-    for fid, member, rights in rows_once(db, "SELECT fid, member, rights FROM permissions"):
+    sql = "SELECT fid, member, rights FROM permissions WHERE fid IN (SELECT fid FROM folders)"
+    for fid, member, rights in rows_once(db, sql):
         acl.setdefault(fid, {})[member.lower()] = rights
     return acl
 

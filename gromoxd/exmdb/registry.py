@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.exmdb import access, calls, objects
+from gromoxd.exmdb import access, calls, hierarchy, objects, tables
 from gromoxd.exmdb.calls import Call
 
 CALLS: tuple[type[Call[Any]], ...] = (
     *calls.MAIL_CALLS,
     *access.CALLS,
+    *hierarchy.CALLS,
     *objects.CALLS,
+    *tables.CALLS,
 )  # fmt: skip

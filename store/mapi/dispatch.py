@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from store.mapi import permissions, saving
+from store.mapi import foldermoves, hierarchy, permissions, saving, tables
 from store.mapi.reading import Reading
 from store.transaction import Handler
 
 Read = Callable[[Reading, Any], Any]
-MODULES: tuple[Any, ...] = (permissions, saving)
+MODULES: tuple[Any, ...] = (foldermoves, hierarchy, permissions, saving, tables)
 READS: dict[type[Any], Read] = {}
 WRITES: dict[type[Any], Handler] = {}
 LONG: dict[type[Any], Callable[[Reading, Any], bool]] = {}

@@ -37,8 +37,9 @@ class Identity(NamedTuple):
         """PidTagSourceKey of an object that was made here."""
         return self.guid + counter.to_bytes(6, "big")
 
-    change_key = source_key
-    """PidTagChangeKey of a change that was made here."""
+    def change_key(self, cn: int) -> bytes:
+        """PidTagChangeKey of a change that was made here."""
+        return self.guid + cn.to_bytes(6, "big")
 
     def predecessors(self, cn: int) -> bytes:
         """PidTagPredecessorChangeList of an object that was never changed elsewhere ([MS-OXCFXICS] 2.2.2.3)."""

@@ -71,12 +71,12 @@ def revoke(tx: Transaction, fid: int, name: str) -> None:
         tx.state.acl.pop(fid, None)
 
 
-def forget_folder(tx: Transaction, fid: int) -> None:
-    """The folder is gone for good, and its permissions with it."""
-    if fid in tx.state.acl:
+def restore(tx: Transaction, fid: int) -> None:
+    """A soft-deleted folder is back, and its permissions count again."""
+    entries = entries_of(tx.db, fid)
+    if entries:
         tx.effects.acl = True
-        tx.db.execute("DELETE FROM permissions WHERE fid=?", (fid,))
-        del tx.state.acl[fid]
+        tx.state.acl[fid] = {name: entry.rights for name, entry in entries.items()}
 
 
 def grant_maker(tx: Transaction, fid: int, rights: int = a.GUEST_FOLDER) -> None:
@@ -122,12 +122,13 @@ class _Edit:
         if replace or change.op not in (x.MODIFY, x.REMOVE):
             raise MapiError(Ec.ecInvalidParam, "operation on a permission")
         name = self.ids.get(change.member_id)
-        if name is None or (name not in self.rights and change.member_id not in _ALWAYS):
-            raise MapiError(Ec.ecNotFound, "member")
-        if change.op == x.REMOVE:
-            self.rights.pop(name, None)
-        else:
+        if name is None:
+            if change.op == x.MODIFY:
+                raise MapiError(Ec.ecNotFound, "member")
+        elif change.op == x.MODIFY:
             self._set(name, change.rights)
+        else:
+            self.rights.pop(name, None)
 
     def _set(self, name: str, rights: int) -> None:
         rights = closure(rights)
