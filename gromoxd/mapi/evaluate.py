@@ -166,7 +166,8 @@ def unicode_restriction(value: Restriction, code_page: int) -> Restriction:
     def leaf(item: Leaf) -> Restriction:
         if isinstance(item, Content | Property):
             text = _as_text(item.value_tag or item.tag, item.value, code_page)
-            item = replace(item, value=text, value_tag=canonical(item.value_tag))
+            tag, value_tag = canonical(item.tag), canonical(item.value_tag)
+            return replace(item, tag=tag, value=text, value_tag=0 if value_tag == tag else value_tag)
         return map_tags(item, canonical)
 
     return rebuild(value, leaf, tagged)

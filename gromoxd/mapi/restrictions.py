@@ -88,7 +88,7 @@ class Not:
 class Content:
     """The string or octets match a value to a degree. [MS-OXCDATA] 2.12.4.
 
-    `value_tag` is the property tag of the value, of which only the type counts; 0: the same as `tag`.
+    `value_tag` is the property tag of the value, of which only the type counts; 0, never `tag`, when it is `tag`.
     """
 
     fuzzy_low: int
@@ -209,9 +209,9 @@ class _Reader:
         return value
 
     def restrictions(self) -> tuple[Restriction, ...]:
-        """A counted list; the smallest restriction is an empty one of these."""
+        """A counted list; the smallest restriction is an empty Comment."""
         cursor = self.cursor
-        count = cursor.count(cursor.u32(), 5) if self.wide else cursor.count(cursor.u16(), 3)
+        count = cursor.count(cursor.u32() if self.wide else cursor.u16(), 3)
         if count > self.left:
             raise cursor.fail("restriction too large")
         return tuple([self.restriction() for _ in range(count)])

@@ -146,7 +146,7 @@ def properties(draw: st.DrawFn) -> Property:
     value = draw(VALUES[tag])
     if draw(st.integers(0, 9)) == 0:
         other = draw(TAGS)
-        value, value_tag = draw(VALUES[other]), SINGLE.get(other, other)
+        value, value_tag = draw(VALUES[other]), SINGLE.get(other, other if other != tag else 0)
     return Property(draw(REL_OPS), tag, value, value_tag)
 
 
