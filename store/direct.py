@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, TypeVar, cast
 
 from gromoxd.exmdb import calls as c
-from gromoxd.exmdb.api import MailboxRef
+from gromoxd.exmdb.api import SYSTEM, MailboxRef
 from store.mailbox import Mailbox, Write
 from store.settings import StoreSettings
 
@@ -91,6 +91,7 @@ class DirectStore:
         with self._lock:
             entry = self._entry(mailbox.maildir)
             result = self._answer(entry, call, actor, spool)
+            self._work(entry)
             events = list(entry.events)
             entry.events.clear()
             watchers = list(entry.watchers)
@@ -165,6 +166,18 @@ class DirectStore:
         if mailbox.is_long(call, actor):
             return mailbox.read_long(call, actor)
         return mailbox.read(call, actor)
+
+    def _work(self, entry: _Open) -> None:
+        """The jobs that the call left."""
+        mailbox = entry.mailbox
+        while mailbox.jobs:
+            job = mailbox.jobs.take()
+            try:
+                call = mailbox.run_job(job)
+            finally:
+                mailbox.jobs.done(job)
+            if call is not None:
+                mailbox.publish(mailbox.run_batch([Write(call, SYSTEM, self.instance)]))
 
     def _lock_pop3(self, entry: _Open, call: c.LockPop3) -> bool:
         if not call.on:

@@ -24,6 +24,7 @@ from gromoxd.exmdb.access import GetRights
 from gromoxd.exmdb.api import SYSTEM
 from gromoxd.exmdb.calls import Call, Done, Event
 from store.mailbox import Mailbox, Write
+from store.mapi.jobs import Job
 from store.people import People
 from store.settings import StoreSettings
 from store.threads import Threads
@@ -167,7 +168,7 @@ class StoreService:
         try:
             if call.writes or isinstance(call, calls.Confirm):
                 write = Write(call=call, actor=actor, instance=peer.instance, spool_fd=spool_fd)
-                entry.writer.submit(write, lambda result: self._written(spool_fd, result, answer))
+                entry.writer.submit(write, lambda result: self._written(entry, spool_fd, result, answer))
                 return
             close_spool(spool_fd)
             if isinstance(call, calls.Watch | calls.LockPop3):
@@ -180,9 +181,13 @@ class StoreService:
             answer(error)
         except Exception as error:  # noqa: BLE001 - caught once here: logged, counted, answered
             self._bug(call, error, answer)
+        if entry.mailbox.jobs:
+            self._start_jobs(entry)
 
-    def _written(self, spool_fd: int, result: Any, answer: Answer) -> None:
+    def _written(self, entry: Open, spool_fd: int, result: Any, answer: Answer) -> None:
         close_spool(spool_fd)
+        if entry.mailbox.jobs:
+            self._start_jobs(entry)
         if isinstance(result, Exception) and not isinstance(result, MapiError):
             result = as_mapi_error(result)
         answer(result)
@@ -197,8 +202,30 @@ class StoreService:
             self._bug(call, error, answer)
         finally:
             entry.reading -= 1
+            self._start_jobs(entry)
 
-    def _bug(self, call: Call[Any], error: Exception, answer: Answer) -> None:
+    def _start_jobs(self, entry: Open) -> None:
+        """Begin what the mailbox has to do, each job in a greenlet of its own."""
+        while entry.mailbox.jobs:
+            gevent.spawn(self._job, entry, entry.mailbox.jobs.take())
+
+    def _job(self, entry: Open, job: Job) -> None:
+        """Run a job, and the write that it answers."""
+        call: Call[Any] | None = None
+        if not entry.leaving:
+            entry.reading += 1
+            try:
+                call = self._long.apply(entry.mailbox.run_job, (job,))
+            except Exception as error:  # noqa: BLE001 - as in _dispatch
+                if not isinstance(error, MapiError):
+                    self._bug(job.work, error, lambda answer: None)
+            finally:
+                entry.reading -= 1
+        entry.mailbox.jobs.done(job)
+        if call is not None and not entry.leaving:
+            entry.writer.submit(Write(call=call, actor=SYSTEM), lambda result: self._start_jobs(entry))
+
+    def _bug(self, call: object, error: Exception, answer: Answer) -> None:
         log.exception("call failed", extra={"call": type(call).__name__}, exc_info=error)
         self._board.add("internal_errors")
         answer(as_mapi_error(error))
