@@ -215,6 +215,11 @@ def other_tag(tag: int) -> Shown:
     return tag_text(tag) if tag else Shown("-")
 
 
+def rule_name(pair: tuple[int, object]) -> Shown:
+    """A named property of an extended rule."""
+    return Shown(f"{pair[0]:04X} {pair[1]}")
+
+
 def hexadecimal(value: int) -> Shown:
     return Shown(f"{value:#x}")
 
@@ -246,16 +251,16 @@ def named(where: str) -> Callable[[int], object]:
     return show
 
 
-def nested(kind: str) -> Callable[[bytes], object]:
-    """Octets as the structure they are, or as octets if they are none."""
+def nested(*kinds: str) -> Callable[[bytes], object]:
+    """Octets as the first of these structures that they are, or as octets if they are none."""
 
     def show(octets: bytes) -> object:
-        if not octets:
-            return octets
-        try:
-            return decoder(kind)(octets)
-        except WireError:
-            return octets
+        for kind in kinds if octets else ():
+            try:
+                return decoder(kind)(octets)
+            except WireError:
+                continue
+        return octets
 
     return show
 
@@ -267,8 +272,15 @@ def property_value(tag: int, value: object) -> object:
         return [property_value(tag & ~MULTIPLE, item) for item in value]
     if kind == PropType.PtypBinary and isinstance(value, bytes):
         return _binary(tag, value)
-    show = _TYPES.get(kind)
+    show = _TYPES.get(kind) or (_numbers(tag) if kind == PropType.PtypInteger32 else None)
     return show(value) if show is not None and isinstance(value, int | bytes) else value
+
+
+def _numbers(tag: int) -> Callable[[Any], object] | None:
+    from gromoxd.mapi.proptag_names import name_of
+
+    where = _ENUMERATIONS.get(name_of(tag))
+    return named(where) if where else None
 
 
 def _binary(tag: int, value: bytes) -> object:
@@ -285,6 +297,13 @@ _TYPES: dict[int, Callable[[Any], object]] = {
     PropType.PtypErrorCode: error_code,
     PropType.PtypServerId: nested("serverid"),
     PropType.PtypRestriction: nested("restriction"),
+    PropType.PtypRuleAction: nested("rule-actions"),
+}
+
+_ENUMERATIONS = {
+    "PidTagMemberRights": "gromoxd.mapi.permissions:Rights",
+    "PidTagRuleState": "gromoxd.mapi.rules:RuleState",
+    "PidTagMessageFlags": "gromoxd.mapi.flags:MessageFlags",
 }
 
 _BINARY = {
@@ -293,6 +312,9 @@ _BINARY = {
     "PidTagParentSourceKey": "xid",
     "PidTagPredecessorChangeList": "pcl",
     "PidTagReplyRecipientEntries": "flatentrylist",
+    "PidTagConversationIndex": "conversation-index",
+    "PidTagExtendedRuleMessageActions": "rule-actions-extended",
+    "PidTagExtendedRuleMessageCondition": "rule-condition-extended",
 }
 
 _RECURRENCE, _RESTRICTION = "gromoxd.mapi.recurrence:", "gromoxd.mapi.restrictions:"
@@ -341,6 +363,19 @@ FIELDS: dict[str, Callable[[Any], object]] = {
     "fuzzy_low": named(_RESTRICTION + "FuzzyLow"),
     "fuzzy_high": named(_RESTRICTION + "FuzzyHigh"),
     "mask": hexadecimal,
+    "ExtendedRuleActions.names": rule_name,
+    "ExtendedRuleCondition.names": rule_name,
+    "ServerId.fid": hexadecimal,
+    "ServerId.mid": hexadecimal,
+    "SortOrder.order": named("gromoxd.mapi.sorting:Order"),
+    "ActionBlock.action_type": named("gromoxd.mapi.rules:ActionType"),
+    "ActionBlock.action_flavor": hexadecimal,
+    "Bounce.bounce_code": named("gromoxd.mapi.rules:BounceCode"),
+    "MoveCopy.store_eid": nested("entryid"),
+    "MoveCopy.folder_eid": nested("serverid", "entryid"),
+    "Reply.message_eid": nested("entryid"),
+    "RuleData.flags": named("gromoxd.mapi.rules:RuleDataFlags"),
+    "PermissionData.flags": named("gromoxd.mapi.permissions:PermissionDataFlags"),
     "RecipientRow.flags": hexadecimal,
     "RecipientRow.entry_id": nested("entryid"),
     "entries": nested("entryid"),

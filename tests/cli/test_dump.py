@@ -15,13 +15,25 @@ from gromoxd.mapi.bag import encode_bag
 from gromoxd.mapi.conversation import new_index
 from gromoxd.mapi.entryids import FlatEntryList, one_off
 from gromoxd.mapi.fasttransfer import Marker, Property, encode_stream
-from gromoxd.mapi.ids import guid_octets
+from gromoxd.mapi.ids import ServerId, guid_octets
 from gromoxd.mapi.idset import IdSet
 from gromoxd.mapi.named import PropertyName
+from gromoxd.mapi.permissions import PermissionData
 from gromoxd.mapi.recipients import RecipientRow
 from gromoxd.mapi.restrictions import And, Content, Exist, encode_restriction
 from gromoxd.mapi.restrictions import Property as PropertyRestriction
 from gromoxd.mapi.rows import encode_row
+from gromoxd.mapi.rules import (
+    ActionBlock,
+    ActionType,
+    ExtendedRuleActions,
+    ExtendedRuleCondition,
+    MoveCopy,
+    RuleData,
+    Tag,
+    encode_actions,
+)
+from gromoxd.mapi.sorting import SortOrder, SortOrderSet
 from gromoxd.mapi.state import SyncState
 from gromoxd.mapi.values import TaggedPropertyValue, encode_tags
 from tests.cli.conftest import Ctl
@@ -117,7 +129,7 @@ def test_properties(ctl: Ctl, tmp_path: Path) -> None:
         "  65E20102 PidTagChangeKey: Xid",
         "    namespace: {01010101-0101-0101-0101-010101010101}",
         '    local_id: 313233343536 "123456"',
-        "  0E070003 PidTagMessageFlags: 1",
+        "  0E070003 PidTagMessageFlags: 0x0001 mfRead",
     ]
     values = (
         TaggedPropertyValue(0x30070040, 132000000000000000).encode() + TaggedPropertyValue(0x0E1B000B, True).encode()
@@ -305,3 +317,55 @@ def test_conversation_index(ctl: Ctl, tmp_path: Path) -> None:
     assert lines[0] == "ConversationIndex"
     assert lines[1].startswith("  time_nt: 2019-04-17T18:")
     assert lines[2] == "  guid: {03020100-0504-0706-0809-0a0b0c0d0e0f}"
+
+
+def test_sort_orders(ctl: Ctl, tmp_path: Path) -> None:
+    value = SortOrderSet((SortOrder(0x0E060040, 1), SortOrder(0x0037001F)), 1, 1)
+    assert shown(ctl, tmp_path, "sort", value.encode()) == [
+        "SortOrderSet",
+        "  sort_orders: 2 items",
+        "    [0]: SortOrder",
+        "      tag: 0E060040 PidTagMessageDeliveryTime",
+        "      order: 0x1 DESCENDING",
+        "    [1]: SortOrder",
+        "      tag: 0037001F PidTagSubject",
+        "      order: 0x0 ASCENDING",
+        "  categorized_count: 1",
+        "  expanded_count: 1",
+    ]
+
+
+def test_rules(ctl: Ctl, tmp_path: Path) -> None:
+    target = ServerId(0x0100000000000001).encode()
+    actions = (
+        ActionBlock(ActionType.OP_MOVE, MoveCopy(True, b"?", target)),
+        ActionBlock(ActionType.OP_DELETE),
+        ActionBlock(ActionType.OP_TAG, Tag(TaggedPropertyValue(0x00170003, 2))),
+    )
+    lines = shown(ctl, tmp_path, "rule-actions", encode_actions(actions))
+    assert lines[:4] == ["3 items", "  [0]: ActionBlock", "    action_type: 0x1 OP_MOVE", "    action_data: MoveCopy"]
+    assert "      folder_eid: ServerId" in lines and "        fid: 0x100000000000001" in lines
+    assert "        tag: 00170003 PidTagImportance" in lines
+    name = PropertyName(guid_octets("00062002-0000-0000-c000-000000000046"), 0x8216)
+    condition = ExtendedRuleCondition(Exist(0x8001000B), ((0x8001, name),))
+    lines = shown(ctl, tmp_path, "rule-condition-extended", condition.encode())
+    assert lines[1:] == [
+        "  restriction: Exist",
+        "    tag: 8001000B",
+        "  names: 1 item",
+        f"    [0]: 8001 {name}",
+    ]
+    extended = ExtendedRuleActions((ActionBlock(ActionType.OP_MARK_AS_READ),))
+    assert "      action_type: 0xb OP_MARK_AS_READ" in shown(ctl, tmp_path, "rule-actions-extended", extended.encode())
+    rule = RuleData(1, (TaggedPropertyValue(0x66770003, 1), TaggedPropertyValue(0x668000FE, encode_actions(actions))))
+    lines = shown(ctl, tmp_path, "rule-data", rule.encode())
+    assert lines[1] == "  flags: 0x0001 ROW_ADD"
+    assert "      value: 0x0001 ST_ENABLED" in lines
+    assert "        [1]: ActionBlock" in lines
+
+
+def test_permissions(ctl: Ctl, tmp_path: Path) -> None:
+    value = PermissionData(2, (TaggedPropertyValue(0x66710014, -1), TaggedPropertyValue(0x66730003, 0x401)))
+    lines = shown(ctl, tmp_path, "permission-data", value.encode())
+    assert lines[1] == "  flags: 0x0002 ModifyRow"
+    assert lines[-1] == "      value: 0x0401 ReadAny | FolderVisible"
