@@ -7,7 +7,6 @@ PidTagScheduleInfoFreeBusy… with one blob for each month. Times are minutes si
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from struct import Struct, unpack
 from typing import NamedTuple, Self
 
@@ -17,7 +16,6 @@ from gromoxd.mapi.occurrences import DAY, month_of, month_start
 Interval = tuple[int, int]
 """Start and end of a time, in minutes; the end is not part of it."""
 
-MOST_MONTHS = 12 * 8000
 _BLOCK = Struct("<2H")
 
 
@@ -84,8 +82,3 @@ def decode_blocks(months: Sequence[int], blobs: Sequence[bytes]) -> list[Interva
         first = month_start((year - 1601) * 12 + month - 1)[0] * DAY
         found += [(first + start, first + end) for start, end in FreeBusyMonth.decode(blob).blocks]
     return merged(found)
-
-
-def ascending(months: Sequence[int]) -> bool:
-    """Whether months are as [MS-OXOPFFB] 2.2.1.2.1 wants them."""
-    return all(a < b for a, b in pairwise(months))
