@@ -22,7 +22,6 @@ ASSOCIATED, DEPTH, NO_NOTIFICATIONS, SOFT_DELETED, CONVERSATION_MEMBERS = 0x02, 
 FREE_BUSY = 0x02
 """`Table.flags` of permissions: free/busy rights are shown ([MS-OXCPERM] 2.2.1)."""
 MOST_TOGGLED, MOST_ROWS, MOST_COLUMNS = 65_536, 4096, 1024
-LONGEST_TEXT, LONGEST_OCTETS = 255, 510
 
 
 class Table(Result, frozen=True):

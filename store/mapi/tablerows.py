@@ -8,7 +8,6 @@ from typing import Any
 
 import apsw
 
-from gromoxd.exmdb import tables as t
 from gromoxd.mapi.bag import decode_bag
 from gromoxd.mapi.evaluate import canonical
 from gromoxd.mapi.proptags import (
@@ -23,6 +22,7 @@ from gromoxd.mapi.proptags import (
     PidTagMid,
     PidTagRowType,
 )
+from gromoxd.mapi.smalltable import cut
 from gromoxd.mapi.tables import RowType
 from gromoxd.mapi.types import MULTIPLE
 from store.mapi import rows as r
@@ -43,15 +43,6 @@ _LISTED = (
 _UNLISTED = (
     f"SELECT {r.UNLISTED_COLUMNS}, d.props FROM unlisted CROSS JOIN message_data d USING (did) WHERE mid IN carray(?)"
 )
-
-
-def cut(value: Any) -> Any:
-    """A value as a row carries it."""
-    if isinstance(value, str):
-        return value[: t.LONGEST_TEXT]
-    if isinstance(value, bytes):
-        return value[: t.LONGEST_OCTETS]
-    return [cut(item) for item in value] if isinstance(value, list) else value
 
 
 def size_of(line: list[Any]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import tables as t
-from store.mapi import contents
+from store.mapi import contents, smalltables
 from store.mapi.reading import Reading
 
 Read = Callable[[Reading, Any], Any]
@@ -18,6 +18,11 @@ _KINDS: dict[int, dict[type[Any], Read]] = {
         t.CollapseRow: contents.collapse_row,
     },
 }  # fmt: skip
+_SMALL: dict[type[Any], Read] = {
+    t.QueryRows: smalltables.query_rows, t.FindRow: smalltables.find_row, t.LocateRow: smalltables.locate_row,
+    t.QueryColumnsAll: smalltables.columns_all,
+}  # fmt: skip
+_KINDS |= dict.fromkeys(smalltables.SOURCES, _SMALL)
 
 
 def _handle(reading: Reading, call: Any) -> Any:
@@ -39,7 +44,7 @@ def _handle(reading: Reading, call: Any) -> Any:
 
 def _is_long(reading: Reading, call: Any) -> bool:
     if call.table.kind != t.CONTENTS:
-        return False
+        return call.table.kind in smalltables.SOURCES and smalltables.is_long(reading, call.table)
     return (
         contents.is_long_search(reading, call) if isinstance(call, t.FindRow) else contents.is_long(reading, call.table)
     )
