@@ -63,6 +63,32 @@ def test_other_encodings(octets: str, numbers: list[object]) -> None:
     assert RangeSet.decode(bytes.fromhex(octets)) == _set(numbers)
 
 
+WIRE: list[tuple[bool, str, list[tuple[int, int]]]] = [
+    (False, "0100" "06" "00000001042e" "05" "0000000104" "52" "35" "37" "50" "00",
+     [(0x1042E, 0x1042E), (0x10435, 0x10437)]),
+    (False, "0100" "05" "0000000104" "52" "19" "1a" "50" "00", [(0x10419, 0x1041A)]),
+    (True, "9bb9ffb50f44774fb488c5c6702ee3a8" "04" "00000000" "52" "00a5" "0151" "50" "00", [(0xA5, 0x151)]),
+    (True, "5b74c80f23e21f4f823440f0bec46e93" "04" "00000006" "52" "4d5e" "89e6"
+     "01" "89" "42" "e8" "02" "50" "50" "00",
+     [(0x64D5E, 0x689E6), (0x689E8, 0x689E8), (0x689EA, 0x689EA)]),
+]  # fmt: skip
+"""IDSETs as they were seen on the wire between Outlook and servers: MetaTagIdsetDeleted, MetaTagCnsetSeen."""
+
+
+@pytest.mark.parametrize(("guids", "octets", "ranges"), WIRE)
+def test_wire(guids: bool, octets: str, ranges: list[tuple[int, int]]) -> None:
+    data = bytes.fromhex(octets)
+    decode = IdSet.decode_replguid if guids else IdSet.decode_replid
+    found = decode(data)
+    replica = data[:16] if guids else 1
+    assert [(key, low, high) for key, low, high in found.ranges()] == [(replica, low, high) for low, high in ranges]
+    assert len(found.encode()) <= len(data)
+    assert decode(found.encode()) == found
+    for end in range(1, len(data)):
+        with pytest.raises(WireError):
+            decode(data[:end])
+
+
 @pytest.mark.parametrize(
     "octets",
     [

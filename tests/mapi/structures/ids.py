@@ -14,12 +14,18 @@ from gromoxd.mapi.state import SyncState
 from tests.mapi.test_entryids import GOLDEN as ENTRYIDS
 from tests.mapi.test_fasttransfer import SAMPLE, STREAM
 from tests.mapi.test_idset import GOLDEN as GLOBSETS
+from tests.mapi.test_idset import WIRE
 from tests.mapi.test_recipients import COLUMNS, OUTLOOK, PREFIX, TWO
 from tests.mapi.test_recipients import GOLDEN as ROWS
 from tests.mapi.test_state import OCTETS as STATE
 
 GUID = bytes(range(16))
 GLOBSET_SAMPLES = [bytes.fromhex(octets) for _, octets in GLOBSETS]
+
+
+def _wire(guids: bool) -> list[bytes]:
+    return [bytes.fromhex(octets) for by_guid, octets, _ in WIRE if by_guid == guids]
+
 
 DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "eid": (eid_parse, [bytes.fromhex("010000000e915212")]),
@@ -31,8 +37,11 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "FlatEntryList": (FlatEntryList.decode, [FlatEntryList((b"12345", b"", b"x")).encode()]),
     "EntryList": (EntryList.decode, [EntryList((b"12345", b"", b"x")).encode()]),
     "GLOBSET": (RangeSet.decode, GLOBSET_SAMPLES),
-    "IDSET REPLID": (IdSet.decode_replid, [b"\1\0" + GLOBSET_SAMPLES[0] + b"\5\0" + GLOBSET_SAMPLES[6]]),
-    "IDSET REPLGUID": (IdSet.decode_replguid, [GUID + GLOBSET_SAMPLES[0] + GUID[::-1] + GLOBSET_SAMPLES[6]]),
+    "IDSET REPLID": (IdSet.decode_replid, [b"\1\0" + GLOBSET_SAMPLES[0] + b"\5\0" + GLOBSET_SAMPLES[6], *_wire(False)]),
+    "IDSET REPLGUID": (
+        IdSet.decode_replguid,
+        [GUID + GLOBSET_SAMPLES[0] + GUID[::-1] + GLOBSET_SAMPLES[6], *_wire(True)],
+    ),
     "ICS state": (SyncState.decode, [STATE]),
     "RecipientRow of Outlook": (
         lambda data: RecipientRow.decode(data, COLUMNS).to_bag(COLUMNS, 1, PREFIX),
