@@ -116,9 +116,7 @@ def _escaped(text: str) -> str:
 
 def person(bag: Bag, host: str) -> Person:
     """A recipient ([MS-OXCMAIL] 2.1.3.1)."""
-    address = smtp(
-        _text(bag, PidTagAddressType), _text(bag, PidTagEmailAddress), _text(bag, PidTagSmtpAddress), host
-    )
+    address = smtp(_text(bag, PidTagAddressType), _text(bag, PidTagEmailAddress), _text(bag, PidTagSmtpAddress), host)
     return _text(bag, PidTagDisplayName), address
 
 
@@ -214,5 +212,3 @@ def _receipts(props: Bag, fields: list[bytes], sender: Person | None, host: str)
             fields.append(h.address_list("Disposition-Notification-To", [h.mailbox(*asking)]))
     if props.get(PidTagOriginatorDeliveryReportRequested) is True and sender is not None and sender[1]:
         fields.append(h.address_list("Return-Receipt-To", [h.mailbox(*sender)]))
-
-
