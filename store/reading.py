@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -12,7 +13,7 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.pages import PAGE_SPAN, Page
 from gromoxd.exmdb.ranges import to_ranges
-from gromoxd.mapi import compare, evaluate
+from gromoxd.mapi import compare, sqlrestriction
 from store.changes import Figures, Pieces
 from store.content import ContentReader
 from store.ranges import checked
@@ -73,8 +74,10 @@ class Reader:
     def __init__(self, db: apsw.Connection, content_folder: str) -> None:
         self.db = db
         self.content = ContentReader(content_folder)
-        db.create_scalar_function("fold_key", compare.fold, 1, deterministic=True)
-        db.create_scalar_function("fold", evaluate.fold, 1, deterministic=True)
+        functions: dict[str, Callable[..., Any]] = {"fold_key": compare.fold}
+        functions |= {name: sqlrestriction.null_safe(fold) for name, fold in sqlrestriction.FUNCTIONS.items()}
+        for name, function in functions.items():
+            db.create_scalar_function(name, function, 1, deterministic=True)
 
     def close(self) -> None:
         self.db.close()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.exmdb import access, calls, hierarchy, objects, tables
+from gromoxd.exmdb import access, calls, hierarchy, names, objects, rulecalls, storecalls, sync, tables
 from gromoxd.exmdb.calls import Call
 
 CALLS: tuple[type[Call[Any]], ...] = (
     *calls.MAIL_CALLS,
     *access.CALLS,
     *hierarchy.CALLS,
+    *names.CALLS,
     *objects.CALLS,
+    *rulecalls.CALLS,
+    *storecalls.CALLS,
+    *sync.CALLS,
     *tables.CALLS,
 )  # fmt: skip

@@ -5,12 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from store.mapi import foldermoves, hierarchy, permissions, saving, tables
+from store.mapi import (
+    deleting,
+    foldermoves,
+    hierarchy,
+    importing,
+    named,
+    permissions,
+    readstate,
+    replicas,
+    rules,
+    saving,
+    storeprops,
+    sync,
+    tables,
+    transfer,
+)
 from store.mapi.reading import Reading
 from store.transaction import Handler
 
 Read = Callable[[Reading, Any], Any]
-MODULES: tuple[Any, ...] = (foldermoves, hierarchy, permissions, saving, tables)
+MODULES: tuple[Any, ...] = (
+    deleting,
+    foldermoves,
+    hierarchy,
+    importing,
+    named,
+    permissions,
+    readstate,
+    replicas,
+    rules,
+    saving,
+    storeprops,
+    sync,
+    tables,
+    transfer,
+)
 READS: dict[type[Any], Read] = {}
 WRITES: dict[type[Any], Handler] = {}
 LONG: dict[type[Any], Callable[[Reading, Any], bool]] = {}

@@ -1,0 +1,137 @@
+"""The exmdb calls of incremental change synchronisation ([MS-OXCFXICS]): differences since a state, and imports.
+
+Sets of ids and change numbers are REPLGUID-based IDSETs as in the client's state (2.2.2.4.2). Objects are named by
+their source keys (22 octets: the replica's GUID and the id); those made here carry the mailbox's own GUID. A change
+number covers everything that happened up to it, so that the states given back are short.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gromoxd.exmdb.calls import Call, Done, Result
+from gromoxd.exmdb.objects import Bag, Partial, Saved
+
+NORMAL, ASSOCIATED, READ_STATE, NO_DELETIONS, BY_DELIVERY_TIME, NO_LONGER_IN_SCOPE = 1, 2, 4, 8, 16, 32
+"""What `GetContentChanges.flags` asks for (SynchronizationFlags and -ExtraFlags, 2.2.3.2.1.1)."""
+
+
+class State(Result, frozen=True):
+    """The four ICS state properties (2.2.1.1); those that do not apply are empty."""
+
+    given: bytes = b""
+    seen: bytes = b""
+    seen_fai: bytes = b""
+    read: bytes = b""
+
+
+class ContentChanges(Result, frozen=True):
+    """`changed`: (mid, change number, size, associated), FAI messages first as 2.2.4.3.2 wants of ordered downloads.
+
+    `deleted`, `out_of_scope`, `read`, `unread` are IDSETs of message ids, empty when there are none. `state` is what
+    the client's state is once it has taken all of it.
+    """
+
+    changed: list[tuple[int, int, int, bool]]
+    deleted: bytes
+    out_of_scope: bytes
+    read: bytes
+    unread: bytes
+    state: State
+
+
+class GetContentChanges(Call[ContentChanges], frozen=True):
+    """What changed in a folder since `state` (3.2.5.3). `restriction`: encoded, b'' for none. ecInvalidParam."""
+
+    fid: int
+    state: State
+    flags: int
+    restriction: bytes = b""
+
+
+class HierarchyChanges(Result, frozen=True):
+    """`changed`: (fid, change number), parents before their children."""
+
+    changed: list[tuple[int, int]]
+    deleted: bytes
+    state: State
+
+
+class GetHierarchyChanges(Call[HierarchyChanges], frozen=True):
+    """What changed below a folder since `state`, all levels; folders the actor may not see do not exist."""
+
+    fid: int
+    state: State
+
+
+class ImportedFolder(Result, frozen=True):
+    """`ignored`: the mailbox has this or a later version."""
+
+    fid: int
+    cn: int
+    ignored: bool = False
+
+
+class ImportFolder(Call[ImportedFolder], frozen=True):
+    """Make or change a folder as a client has it (2.2.3.2.4.3). The later `modified_nt` wins a conflict.
+
+    ecObjectDeleted when the mailbox deleted it, ecDuplicateName, ecNotFound for the parent.
+    """
+
+    writes: ClassVar[bool] = True
+    parent_fid: int
+    source_key: bytes
+    change_key: bytes
+    pcl: bytes
+    modified_nt: int
+    name: str
+    props: Bag
+
+
+class ImportDeletes(Call[Partial], frozen=True):
+    """Delete messages of a folder, or with `hierarchy` folders below it, by source keys (2.2.3.2.4.5)."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    source_keys: list[bytes]
+    hierarchy: bool = False
+    hard: bool = False
+
+
+class ImportMove(Call[Saved], frozen=True):
+    """Move a message as a client did (2.2.3.2.4.4): it gets the source key and versions that the client gave it."""
+
+    writes: ClassVar[bool] = True
+    source_fid: int
+    source_key: bytes
+    destination: int
+    new_source_key: bytes
+    change_key: bytes
+    pcl: bytes
+    request_id: bytes
+
+
+class ImportReadState(Call[Done], frozen=True):
+    """Read marks as a client has them, (source key, read) each (2.2.3.2.4.6). What is gone is passed over."""
+
+    writes: ClassVar[bool] = True
+    fid: int
+    states: list[tuple[bytes, bool]]
+
+
+class GetSourceKeys(Call[list[bytes]], frozen=True):
+    """The source keys of messages or folders by id; of ids that do not exist what they would be."""
+
+    ids: list[int]
+
+
+class FindSourceKeys(Call[list[int]], frozen=True):
+    """The ids of source keys, 0 for objects that are not here."""
+
+    source_keys: list[bytes]
+
+
+CALLS = (
+    GetContentChanges, GetHierarchyChanges, ImportFolder, ImportDeletes, ImportMove, ImportReadState, GetSourceKeys,
+    FindSourceKeys,
+)  # fmt: skip
