@@ -7,15 +7,24 @@ import logging
 import apsw
 
 from store import requests
+from store.mapi import deleting, hierarchy
 from store.sql import row, rows, rows_once
 from store.transaction import Transaction
 
 log = logging.getLogger(__name__)
-EVERY = 600.0
+EVERY, SOON = 600.0, 1.0
+CHUNK, CHUNK_FOLDERS = 500, 1
+NUMBERED = (
+    ("mid", "messages"), ("mid", "unlisted"), ("did", "message_data"), ("cid", "content"), ("fid", "deleted_folders"),
+)  # fmt: skip
+"""Where numbers of the mailbox's one series of ids stand."""
 
 
 class Pruner:
-    """Prunes request results and tombstones, as part of a write every ten minutes."""
+    """Prunes request results, tombstones and what was soft-deleted long ago, as part of a write every ten minutes.
+
+    Of the latter only so much at a time that the write is not held up; the rest follows with the next writes.
+    """
 
     def __init__(self, tx: Transaction) -> None:
         self._next = tx.clock() + EVERY
@@ -25,6 +34,8 @@ class Pruner:
             self._next = tx.clock() + EVERY
             requests.prune(tx)
             prune_tombstones(tx)
+            if prune_deleted(tx):
+                self._next = tx.clock() + SOON
 
 
 def prune_tombstones(tx: Transaction) -> None:
@@ -41,6 +52,12 @@ def prune_tombstones(tx: Transaction) -> None:
     db.execute("DELETE FROM folder_tombstones WHERE time < ?", (oldest,))
 
 
+def prune_deleted(tx: Transaction) -> bool:
+    """Remove for good what can no longer be recovered; answers whether there is more of it."""
+    before = tx.now - int(tx.settings.soft_delete_age)
+    return deleting.purge(tx, before, CHUNK) == CHUNK or hierarchy.purge_folders(tx, before, CHUNK_FOLDERS) > 0
+
+
 def check(db: apsw.Connection) -> None:
     """Compare counters with what they count, where that is cheap, and mend them. Transactions keep them right; a
     difference means that something else wrote to the file.
@@ -54,7 +71,10 @@ def check(db: apsw.Connection) -> None:
             log.error("mailbox counters mended", extra={"folder": fid})
             recount(db, fid)
     [(last_id,)] = rows_once(
-        db, "SELECT max(ifnull((SELECT max(mid) FROM messages), 0), (SELECT max(fid) FROM folders))"
+        db,
+        "SELECT max((SELECT max(fid) FROM folders), "
+        + ", ".join(f"ifnull((SELECT max({key}) FROM {table}), 0)" for key, table in NUMBERED)
+        + ")",
     )
     db.execute("UPDATE mailbox SET next_id = ? WHERE next_id <= ?", (last_id + 1, last_id), can_cache=False)
 

@@ -12,25 +12,35 @@ from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb.objects import BIG, AttachmentChange, Bag, Changes, Spooled
 from gromoxd.mapi.bag import check_bag, encode_bag
 from gromoxd.mapi.proptags import (
+    INTERNAL,
     PidTagAttachDataBinary,
     PidTagAttachDataObject,
     PidTagAttachmentHidden,
     PidTagAttachMethod,
     PidTagAttachNumber,
     PidTagAttachSize,
+    PidTagConversationTopic,
     PidTagCreationTime,
     PidTagHasAttachments,
     PidTagImportance,
     PidTagLastModificationTime,
     PidTagMessageClass,
+    PidTagMessageFlags,
+    PidTagMessageStatus,
+    PidTagNormalizedSubject,
+    PidTagRead,
     PidTagRenderingPosition,
+    PidTagSearchKey,
     PidTagSensitivity,
+    PidTagSubject,
+    PidTagSubjectPrefix,
 )
 from gromoxd.mapi.times import filetime
 from store.content import read_exactly
 from store.mapi import datarows, values
 from store.mapi.datarows import Data
 from store.mapi.derived import ATTACHMENT_READ_ONLY, BODIES, READ_ONLY, one_html, shown, subjects
+from store.mapi.marks import MARKS
 from store.sql import row
 from store.transaction import Transaction
 
@@ -137,6 +147,52 @@ def defaults(tx: Transaction, data: Data) -> None:
         bag.setdefault(tag, value)
     if not data.recipients:
         shown(bag, [])
+
+
+KEPT = INTERNAL | READ_ONLY | {
+    PidTagMessageFlags, PidTagMessageStatus, PidTagRead, PidTagCreationTime, PidTagLastModificationTime,
+    PidTagSearchKey, PidTagSubject, PidTagSubjectPrefix, PidTagNormalizedSubject, PidTagConversationTopic,
+    PidTagImportance, PidTagSensitivity, PidTagMessageClass,
+}  # fmt: skip
+"""What a message keeps when it is replaced by one that does not say: what every message has, and its state here."""
+ATTACHMENT_KEPT = ATTACHMENT_READ_ONLY | {
+    PidTagAttachMethod, PidTagCreationTime, PidTagLastModificationTime, PidTagRenderingPosition,
+}  # fmt: skip
+
+
+def as_whole(tx: Transaction, data: Data, changes: Changes, spooled: list[Spooled]) -> Changes:
+    """The changes that make a message just what `changes` has ([MS-OXCFXICS] 3.2.5.9.4.2)."""
+    said = changes.set.keys() | {s.tag for s in spooled if not s.path and s.num < 0}
+    have = data.props.keys() | values.sizes(tx, data.did, 0).keys() | MARKS
+    attachments = {change.num: change for change in changes.attachments}
+    for one in spooled:
+        num = one.path[0] if one.path else one.num
+        if num >= 0:
+            attachments.setdefault(num, AttachmentChange(num))
+    for num, bag in datarows.attachments(tx, data.did):
+        change = attachments.get(num)
+        if change is None:
+            attachments[num] = AttachmentChange(num, True)
+        elif not change.remove:
+            within = [s for s in spooled if (s.path[0] if s.path else s.num) == num]
+            attachments[num] = _as_whole(tx, data.did, bag, change, within)
+    gone = [*changes.delete, *(have - KEPT - said)]
+    if said.isdisjoint((PidTagSubject, PidTagSubjectPrefix, PidTagNormalizedSubject)):
+        gone.append(PidTagSubject)
+    return Changes(changes.set, gone, changes.recipients or [], list(attachments.values()))
+
+
+def _as_whole(
+    tx: Transaction, did: int, bag: Bag, change: AttachmentChange, spooled: list[Spooled]
+) -> AttachmentChange:
+    num = change.num
+    said = change.set.keys() | {s.tag for s in spooled if not s.path}
+    have = bag.keys() | values.sizes(tx, did, values.part_of(num)).keys()
+    child, embedded = datarows.child_of(tx, did, num), change.embedded
+    if child and embedded is not None:
+        deeper = [Spooled(s.tag, s.offset, s.length, s.path[1:], s.num) for s in spooled if s.path]
+        embedded = as_whole(tx, datarows.load(tx, child), embedded, deeper)
+    return AttachmentChange(num, False, change.set, [*change.delete, *(have - ATTACHMENT_KEPT - said)], embedded)
 
 
 def _unspool(tx: Transaction, did: int, part: int, one: Spooled, bag: Bag) -> None:

@@ -14,7 +14,8 @@ from gromoxd.convert.searchtext import fold
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.calls import Digest
 from gromoxd.mapi.bag import Bag, decode_bag, decode_bags, encode_bag, encode_bags
-from gromoxd.mapi.proptags import PROP_COMPOSED, PidTagMessageClass, PidTagSubject
+from gromoxd.mapi.proptags import PROP_COMPOSED, PROP_CREATOR, PidTagMessageClass, PidTagSubject
+from store.access import Access
 from store.mapi import values
 from store.references import is_shared, release, share_contents, share_data
 from store.sql import row, rows
@@ -64,6 +65,19 @@ def load(tx: Transaction, did: int) -> Data:
         raise MapiError(Ec.ecNotFound, f"data {did}")
     cid, props, recipients = found
     return Data(did, cid, decode_bag(props), decode_bags(recipients))
+
+
+def is_of(data: Data, actor: str) -> bool:
+    """Whether a user made a message; nobody is known to be an anonymous client."""
+    return bool(actor) and data.props.get(PROP_CREATOR) == actor
+
+
+def sign(data: Data, access: Access) -> None:
+    """Let a message be the actor's."""
+    if access.actor and not access.is_system:
+        data.props[PROP_CREATOR] = access.actor
+    else:
+        data.props.pop(PROP_CREATOR, None)
 
 
 def make(tx: Transaction, did: int) -> Data:

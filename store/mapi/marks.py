@@ -24,9 +24,11 @@ from store import keywords
 from store.transaction import Transaction
 
 MF_READ, MF_UNMODIFIED, MF_UNSENT, MF_HAS_ATTACH, MF_FAI, MF_EVER_READ = 0x1, 0x2, 0x8, 0x10, 0x40, 0x400
-MF_KEPT = 0x2 | 0x4 | 0x20 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x8000
-"""PidTagMessageFlags in the bag: mfUnmodified, -Submitted, -FromMe, -Resend, -NotifyRead, -NotifyUnread, -EverRead,
--Internet, -UntrustedReferrer ([MS-OXCMSG] 2.2.1.6). mfRead, mfUnsent, mfHasAttach and mfFAI are computed."""
+MF_SAID = 0x4 | 0x20 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x8000
+"""PidTagMessageFlags in the bag that clients set: mfSubmitted, -FromMe, -Resend, -NotifyRead, -NotifyUnread, -Internet,
+-Untrusted ([MS-OXCMSG] 2.2.1.6). mfRead, mfUnsent, mfHasAttach and mfFAI are computed."""
+MF_KEPT = MF_SAID | MF_UNMODIFIED | MF_EVER_READ
+"""All that are in the bag."""
 MF_DELIVERED = MF_UNMODIFIED
 """Those of a message whose bag does not say."""
 FOLLOWUP_COMPLETE, FOLLOWUP_FLAGGED = 1, 2
@@ -81,7 +83,10 @@ def _with(system: int, bit: int, on: object) -> int:
 
 
 def _message_flags(system: int, bag: Bag, value: int) -> int:
-    bag[PidTagMessageFlags] = value & MF_KEPT
+    had: Any = bag.get(PidTagMessageFlags, MF_DELIVERED)
+    kept = value & MF_SAID | had & ~MF_SAID
+    if kept != had:
+        bag[PidTagMessageFlags] = kept
     return _with(_with(system, SEEN, value & MF_READ), DRAFT, value & MF_UNSENT)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
 
 from gromoxd.errors import Ec, MapiError
+from store.sql import rows
 
 LISTED, ASSOCIATED, DELETED, DELETED_ASSOCIATED = 0, 1, 2, 3
 """`Row.kind`. Listed messages are in `messages`, the others in `unlisted`."""
@@ -58,3 +61,23 @@ def find(db: apsw.Connection, mid: int) -> Row:
     if found is None:
         raise MapiError(Ec.ecNotFound, f"message {mid:#x}")
     return found
+
+
+def several(db: apsw.Connection, fid: int, mids: Iterable[int]) -> list[Row]:
+    """Those of these messages that are in a folder, in the order of `mids`, each once."""
+    wanted = array("q", dict.fromkeys(mids))
+    if not wanted:
+        return []
+    found: dict[int, Row] = {}
+    for columns, table in ((LISTED_COLUMNS, "messages"), (UNLISTED_COLUMNS, "unlisted")):
+        sql = f"SELECT {columns} FROM {table} WHERE mid IN carray(?) AND fid=?"
+        found |= {line[0]: Row(*line) for line in rows(db, sql, (apsw.carray(wanted), fid))}
+    return [found[mid] for mid in wanted if mid in found]
+
+
+def all_of(db: apsw.Connection, fid: int, kind: int) -> list[Row]:
+    """All messages of a kind in a folder."""
+    if kind == LISTED:
+        return [Row(*line) for line in rows(db, f"SELECT {LISTED_COLUMNS} FROM messages WHERE fid=?", (fid,))]
+    sql = f"SELECT {UNLISTED_COLUMNS} FROM unlisted WHERE fid=? AND kind=?"
+    return [Row(*line) for line in rows(db, sql, (fid, kind))]

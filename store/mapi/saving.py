@@ -12,20 +12,19 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.pages import DRAFT, SEEN
-from gromoxd.mapi.proptags import (
-    PROP_CREATOR,
-    PidTagLastModificationTime,
-    PidTagMessageFlags,
-)
+from gromoxd.mapi.ids import Version
+from gromoxd.mapi.proptags import PidTagLastModificationTime, PidTagMessageFlags, PidTagRead
 from gromoxd.mapi.times import filetime
 from store import messages, requests
+from store import wellknown as wk
 from store.access import CREATE, EDIT_ANY, EDIT_OWNED
 from store.changes import Flagged, Pieces
 from store.changes import Row as IndexRow
 from store.flags import PAGE_SHIFT
-from store.mapi import applying, datarows, rows, source
+from store.mapi import applying, datarows, readstate, rows, source, unfolding, versions
 from store.mapi.datarows import Data
-from store.mapi.marks import MARKS, MF_EVER_READ, MF_KEPT, MF_UNMODIFIED, mark
+from store.mapi.hierarchy import is_search
+from store.mapi.marks import MARKS, MF_DELIVERED, MF_EVER_READ, MF_SAID, MF_UNMODIFIED, mark
 from store.mapi.rows import ASSOCIATED, Row
 from store.state import FolderRow
 from store.transaction import Handler, Transaction
@@ -41,49 +40,71 @@ def save_message(tx: Transaction, call: o.SaveMessage) -> o.Saved:
     earlier = requests.known(tx, call.request_id, o.Saved)
     if earlier is not None:
         return earlier
+    if not tx.access.rights(call.fid) & (CREATE | EDIT_ANY | EDIT_OWNED):
+        raise MapiError(Ec.ecAccessDenied, f"folder {call.fid:#x}")
     folder = tx.state.folder(call.fid)
-    row = _existing(tx, call)
-    saved = _create(tx, call, folder) if row is None else _change(tx, call, folder, row)
+    mid, row = _target(tx, call)
+    saved = _create(tx, call, folder, mid) if row is None else _change(tx, call, folder, row)
     requests.remember(tx, call.request_id, saved)
     return saved
 
 
-def _existing(tx: Transaction, call: o.SaveMessage) -> Row | None:
-    """The message that is changed. ecNotFound, ecObjectDeleted, ecInvalidParam."""
-    if not call.mid:
-        return None
-    row = rows.look_up(tx.db, call.mid)
+def _target(tx: Transaction, call: o.SaveMessage) -> tuple[int, Row | None]:
+    """(id or 0, the message that is changed). ecNotFound, ecObjectDeleted, ecInvalidParam."""
+    mid = call.mid
+    if not mid and call.imported is not None:
+        mid = versions.find(tx, call.imported.source_key)
+    if not mid:
+        return 0, None
+    row = rows.look_up(tx.db, mid)
     if row is None:
-        if call.base_cn or call.mid >= tx.state.next_id or call.mid in tx.state.folders:
-            raise MapiError(Ec.ecNotFound, f"message {call.mid:#x}")
-        return None
+        if call.base_cn or not wk.LAST_WELL_KNOWN < mid < tx.state.next_id or mid in tx.state.folders:
+            raise MapiError(Ec.ecNotFound, f"message {mid:#x}")
+        if versions.was_deleted(tx, call.fid, mid):
+            raise MapiError(Ec.ecObjectDeleted, f"message {mid:#x}")
+        return mid, None
     if row.fid != call.fid:
-        raise MapiError(Ec.ecNotFound, f"message {call.mid:#x} in folder {call.fid:#x}")
+        raise MapiError(Ec.ecNotFound, f"message {mid:#x} in folder {call.fid:#x}")
     if row.deleted:
-        raise MapiError(Ec.ecObjectDeleted, f"message {call.mid:#x}")
-    return row
+        raise MapiError(Ec.ecObjectDeleted, f"message {mid:#x}")
+    return mid, row
 
 
 # ---------------------------------------------------------------------------------------------- a new message
 
 
-def _create(tx: Transaction, call: o.SaveMessage, folder: FolderRow) -> o.Saved:
+def _create(tx: Transaction, call: o.SaveMessage, folder: FolderRow, given: int) -> o.Saved:
     tx.access.require(folder.fid, CREATE)
-    mid = call.mid or tx.new_ids()
-    data = datarows.make(tx, tx.new_ids() if call.mid else mid)
+    if is_search(tx, folder.fid):
+        raise MapiError(Ec.ecNotSupported, "a message in a search folder")
+    mid = given or tx.new_ids()
+    data = datarows.make(tx, tx.new_ids() if given else mid)
     edit = applying.prepare(tx, data, call.changes, call.spooled)
     word = _first_word(tx, call, data, edit)
     applying.apply(tx, data, edit)
-    applying.defaults(tx, data)
-    data.props[PROP_CREATOR] = tx.access.actor
     cn = tx.new_cns()
+    if call.imported is not None:
+        data.props[PidTagLastModificationTime] = call.imported.modified_nt
+        versions.keep(data.props, versions.given(call.imported), cn)
+        versions.learn(tx, call.imported.source_key, mid)
+    applying.defaults(tx, data)
+    datarows.sign(data, tx.access)
     if call.associated:
         return _create_associated(tx, folder, mid, data, word, cn)
+    word = _own_mark(tx, folder, mid, word)
     made = source.make(tx, data, tx.now)
     datarows.write_sourced(tx, data, made.digest)
     messages.check_quota(tx, made.digest.size, receiving=False)
     uid = _list(tx, folder, mid, data, made.digest, word, cn, tx.now)
     return o.Saved(folder.fid, mid, uid, cn)
+
+
+def _own_mark(tx: Transaction, folder: FolderRow, mid: int, word: int) -> int:
+    """In a public store \\Seen is the actor's mark, not the message's."""
+    if not tx.public:
+        return word
+    readstate.mark_public(tx, folder, [mid], bool(word & SEEN))
+    return word & ~SEEN
 
 
 def _first_word(tx: Transaction, call: o.SaveMessage, data: Data, edit: applying.Edit) -> int:
@@ -92,7 +113,7 @@ def _first_word(tx: Transaction, call: o.SaveMessage, data: Data, edit: applying
     data.props[PidTagMessageFlags] = MF_UNMODIFIED | MF_EVER_READ
     word = mark(tx, SEEN if call.associated else SEEN | DRAFT, data.props, marks, ())
     if PidTagMessageFlags in marks:
-        data.props[PidTagMessageFlags] = marks[PidTagMessageFlags] & MF_KEPT | MF_UNMODIFIED
+        data.props[PidTagMessageFlags] = marks[PidTagMessageFlags] & MF_SAID | MF_UNMODIFIED
     return word
 
 
@@ -133,24 +154,67 @@ def _list(
 # ---------------------------------------------------------------------------------------------- a change
 
 
+class _Job:
+    """A change under way. `versions`: those that the message is to have, if synchronisation brings them."""
+
+    __slots__ = ("changes", "data", "edit", "folder", "row", "versions", "word")
+
+    def __init__(self, folder: FolderRow, row: Row, data: Data, changes: o.Changes) -> None:
+        self.folder, self.row, self.data, self.changes = folder, row, data, changes
+        self.edit = applying.Edit()
+        self.word = row.flags
+        self.versions: versions.Versions | None = None
+
+
 def _change(tx: Transaction, call: o.SaveMessage, folder: FolderRow, row: Row) -> o.Saved:
-    data = datarows.load(tx, row.did)
-    may_edit(tx, folder.fid, data)
-    if call.base_cn != row.cn and not call.force:
+    job = _Job(folder, row, datarows.load(tx, row.did), call.changes)
+    may_edit(tx, folder.fid, job.data)
+    if call.imported is not None:
+        verdict = versions.judge(tx.identity, job.data.props, row.cn, call.imported)
+        if not verdict.take or (verdict.version is Version.CONFLICT and call.imported.fail_on_conflict):
+            return _leave(tx, job, call.imported, verdict)
+        job.versions = verdict.versions
+        put = {**call.changes.set, PidTagLastModificationTime: call.imported.modified_nt}
+        whole = o.Changes(put, call.changes.delete, call.changes.recipients, call.changes.attachments)
+        job.changes = applying.as_whole(tx, job.data, whole, call.spooled)
+    elif call.base_cn != row.cn and not call.force:
         raise MapiError(Ec.ecObjectModified, f"message {row.mid:#x} has {row.cn}, not {call.base_cn}")
-    edit = applying.prepare(tx, data, call.changes, call.spooled)
-    marks = {tag: edit.put.pop(tag) for tag in MARKS & edit.put.keys()}
-    gone = [tag for tag in call.changes.delete if tag in MARKS and tag not in marks]
+    return _carry_out(tx, job, call.spooled)
+
+
+def _leave(tx: Transaction, job: _Job, imported: o.Imported, verdict: versions.Verdict) -> o.Saved:
+    """The content stays. After a conflict that is won here the message is the successor of both versions."""
+    row = job.row
+    if verdict.version is not Version.CONFLICT:
+        return o.Saved(row.fid, row.mid, row.uid, row.cn, ignored=True)
+    if imported.fail_on_conflict or verdict.versions is None:
+        return o.Saved(row.fid, row.mid, row.uid, row.cn, conflict=True)
+    datarows.own(tx, job.data)
+    versions.keep(job.data.props, verdict.versions, 0)
+    cn = tx.new_cns()
+    datarows.write(tx, job.data)
+    reflag(tx, job.folder, row, row.flags, cn, cn, job.data.did)
+    return o.Saved(row.fid, row.mid, row.uid, cn, ignored=True)
+
+
+def _carry_out(tx: Transaction, job: _Job, spooled: list[o.Spooled]) -> o.Saved:
+    data, row = job.data, job.row
+    job.edit = applying.prepare(tx, data, job.changes, spooled)
+    marks = {tag: job.edit.put.pop(tag) for tag in MARKS & job.edit.put.keys()}
+    gone = [tag for tag in job.changes.delete if tag in MARKS and tag not in marks]
+    job.edit.gone = [tag for tag in job.edit.gone if tag not in MARKS]
     before = dict(data.props)
-    word = mark(tx, row.flags, data.props, marks, gone)
-    if not edit and data.props == before:
-        return _change_word(tx, folder, row, word)
-    return _change_data(tx, folder, row, data, edit, word)
+    job.word = mark(tx, row.flags, data.props, marks, gone)
+    if tx.public and not row.associated and marks.keys() & {PidTagMessageFlags, PidTagRead}:
+        job.word = _own_mark(tx, job.folder, row.mid, job.word)
+    if not job.edit and data.props == before and job.versions is None:
+        return _change_word(tx, job.folder, row, job.word)
+    return _change_data(tx, job)
 
 
 def may_edit(tx: Transaction, fid: int, data: Data) -> None:
     """ecAccessDenied, unless the actor may change messages, or his own and this is one ([MS-OXCPERM] 2.2.7)."""
-    own = EDIT_OWNED if data.props.get(PROP_CREATOR) == tx.access.actor else EDIT_ANY
+    own = EDIT_OWNED if datarows.is_of(data, tx.access.actor) else EDIT_ANY
     if not tx.access.everything and not tx.access.rights(fid) & (EDIT_ANY | own):
         raise MapiError(Ec.ecAccessDenied, f"a message of folder {fid:#x}")
 
@@ -180,39 +244,51 @@ def reflag(tx: Transaction, folder: FolderRow, row: Row, word: int, modseq: int,
     return _folder_changed(tx, folder, modseq)
 
 
-def _change_data(tx: Transaction, folder: FolderRow, row: Row, data: Data, edit: applying.Edit, word: int) -> o.Saved:
+def _change_data(tx: Transaction, job: _Job) -> o.Saved:
+    data, row, edit = job.data, job.row, job.edit
     shaped = not row.associated and source.shapes(data, edit)
+    form = unfolding.Form(tx, data, row.received) if shaped and data.referring else None
+    if form is not None:
+        unfolding.strip(tx, data, edit, form)
+        shaped = source.shapes(data, edit)
     datarows.own(tx, data)
+    if form is not None and shaped:
+        unfolding.materialise(tx, data, form)
     applying.apply(tx, data, edit)
     _modified(tx, data, edit)
     cn = tx.new_cns()
+    if job.versions is not None:
+        versions.keep(data.props, job.versions, cn)
     if shaped:
-        return _change_source(tx, folder, row, data, word, cn)
-    datarows.write(tx, data) if not row.associated else datarows.write_unsourced(tx, data)
-    reflag(tx, folder, row, word, cn, cn, data.did)
+        return _change_source(tx, job, cn)
     if row.associated:
+        datarows.write_unsourced(tx, data)
         tx.db.execute("UPDATE unlisted SET size=? WHERE mid=?", (_checked_size(tx, data), row.mid))
+    else:
+        datarows.write(tx, data)
+    reflag(tx, job.folder, row, job.word, cn, cn, data.did)
     return o.Saved(row.fid, row.mid, row.uid, cn)
 
 
 def _modified(tx: Transaction, data: Data, edit: applying.Edit) -> None:
     """[MS-OXCMSG] 2.2.1.6 (mfUnmodified), 2.2.2.2."""
-    flags: Any = data.props.get(PidTagMessageFlags)
-    data.props[PidTagMessageFlags] = (flags or 0) & ~MF_UNMODIFIED
+    flags: Any = data.props.get(PidTagMessageFlags, MF_DELIVERED)
+    data.props[PidTagMessageFlags] = flags & ~MF_UNMODIFIED
     if PidTagLastModificationTime not in edit.put:
         data.props[PidTagLastModificationTime] = filetime(tx.now)
 
 
-def _change_source(tx: Transaction, folder: FolderRow, row: Row, data: Data, word: int, cn: int) -> o.Saved:
+def _change_source(tx: Transaction, job: _Job, cn: int) -> o.Saved:
+    data, row, folder = job.data, job.row, job.folder
     made = source.make(tx, data, row.received)
     datarows.write_sourced(tx, data, made.digest)
     if not made.new:
-        reflag(tx, folder, row, word, cn, cn, data.did)
+        reflag(tx, folder, row, job.word, cn, cn, data.did)
         return o.Saved(row.fid, row.mid, row.uid, cn)
     if made.digest.size > row.size:
         messages.check_quota(tx, made.digest.size - row.size, receiving=False)
     messages.remove(tx, folder, [(row.uid, row.mid, row.flags, row.size, row.did)], cn, stays=True)
-    uid = _list(tx, folder, row.mid, data, made.digest, word, cn, row.received)
+    uid = _list(tx, folder, row.mid, data, made.digest, job.word, cn, row.received)
     return o.Saved(row.fid, row.mid, uid, cn)
 
 
