@@ -74,9 +74,9 @@ class Mailbox:
     ) -> None:
         self.maildir = maildir
         self._owner = owner
-        self.public = wk.is_public(owner)
-        self.ipm_subtree = wk.ipm_subtree(self.public)
-        self.default_rights = PUBLIC_DEFAULT if self.public else 0
+        self.public: bool = wk.is_public(owner)
+        self.ipm_subtree: int = wk.ipm_subtree(self.public)
+        self.default_rights: int = PUBLIC_DEFAULT if self.public else 0
         """What everybody may do in folders that say nothing else."""
         self._settings = settings
         self._arena = arena
@@ -111,7 +111,8 @@ class Mailbox:
             removed = content.collect_leftovers()
             log.info("mailbox opened after a crash", extra={"files_removed": removed})
         tx = Transaction(db, content, self._settings, is_alive, now, self.public)
-        self.identity = tx.identity = identity.load(db, self._owner, self.public)
+        self.identity: identity.Identity = identity.load(db, self._owner, self.public)
+        tx.identity = self.identity
         self._runner = BatchRunner(tx, WRITES, LAZY_WRITES, self.authorise, upkeep.Pruner(tx), self.access)
         self._reader = self._new_reader()
         CACHE.limit = self._settings.index_cache_pages
@@ -211,6 +212,30 @@ class Mailbox:
         if fid not in self._fids:
             raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
 
+    def has_folder(self, fid: int) -> bool:
+        """Whether there is such a folder."""
+        return fid in self._fids
+
+    @property
+    def keyword_sets(self) -> list[list[str]]:
+        """The keyword sets as last published. Do not change."""
+        return self._keyword_sets
+
+    @property
+    def cn(self) -> int:
+        """The mailbox's change number as last published."""
+        return self._cn
+
+    @property
+    def default_quotas(self) -> tuple[int, int]:
+        """Octets that may be received and saved in mailboxes that say nothing else; 0: any number."""
+        return self._settings.quota_receive_default, self._settings.quota_storage_default
+
+    @property
+    def largest_message(self) -> int:
+        """Octets of a message that may be saved."""
+        return self._settings.largest_message
+
     @property
     def folder_list(self) -> c.FolderList:
         """The hierarchy as last published. Do not change."""
@@ -283,8 +308,7 @@ class Mailbox:
         return search_text(reader, call)
 
     def _get_mailbox_info(self, call: c.GetMailboxInfo, reader: Reader) -> c.MailboxInfo:
-        defaults = (self._settings.quota_receive_default, self._settings.quota_storage_default)
-        return reader.info(self._owner, len(schema.STEPS), defaults, self._cn)
+        return reader.info(self._owner, len(schema.STEPS), self.default_quotas, self._cn)
 
     def _keep_loaded(self) -> None:
         """Take over what threads read: only the loop touches the pages in memory."""

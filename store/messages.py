@@ -6,13 +6,17 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 
-from gromoxd.errors import Ec, MapiError
+import msgspec
+
+from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import pages
 from gromoxd.exmdb.ranges import to_ranges
+from gromoxd.mapi.bag import decode_bag, encode_bag
+from gromoxd.mapi.proptags import PROP_CREATOR
 from store import keywords, requests
 from store import wellknown as wk
-from store.changes import Arrived, Gone, Pieces, Row
+from store.changes import Arrived, Gone, Origin, Pieces, Row
 from store.flags import PAGE_SHIFT
 from store.ranges import LAST_UID, checked, targets
 from store.references import release, share_data
@@ -36,9 +40,18 @@ def append(tx: Transaction, call: c.Append) -> c.Stored:
         return earlier
     row = tx.state.folder(call.fid)
     check_quota(tx, call.message.digest.size, receiving=False)
-    stored = store(tx, row, call.message)
+    stored = store(tx, row, call.message if tx.access.everything else _signed(call.message, tx.access.actor))
     requests.remember(tx, call.request_id, stored)
     return stored
+
+
+def _signed(new: c.NewMessage, actor: str) -> c.NewMessage:
+    """A message that says who made it, for the right to edit and delete one's own."""
+    try:
+        props = encode_bag(decode_bag(new.digest.props) | {PROP_CREATOR: actor})
+    except WireError as error:
+        raise MapiError(Ec.ecInvalidParam, f"digest: {error}") from error
+    return msgspec.structs.replace(new, digest=msgspec.structs.replace(new.digest, props=props))
 
 
 def deliver(tx: Transaction, call: c.Deliver) -> c.Stored:
@@ -48,6 +61,7 @@ def deliver(tx: Transaction, call: c.Deliver) -> c.Stored:
         return earlier
     check_quota(tx, call.message.digest.size, receiving=True)
     stored = store(tx, tx.state.folder(wk.INBOX), call.message)
+    tx.effects.delivered.append((stored.fid, stored.mid))
     requests.remember_delivery(tx, call, stored)
     return stored
 
@@ -118,8 +132,8 @@ def _touch_pages(tx: Transaction, row: FolderRow, uids: Iterable[int], delta: in
 
 # ---------------------------------------------------------------------------------------------- copy and move
 
-Copying = tuple[int, int, int, int, int, int]
-"""uid, flags, size, received, sent, did."""
+Copying = tuple[int, int, int, int, int, int, int]
+COPIED = "uid, flags, size, received, sent, did, mid"
 
 
 def copy_messages(tx: Transaction, call: c.CopyMessages) -> c.Copied:
@@ -130,7 +144,7 @@ def copy_messages(tx: Transaction, call: c.CopyMessages) -> c.Copied:
     source, destination = tx.state.folder(call.fid), tx.state.folder(call.destination)
     chosen: list[Copying] = []
     for target in targets(checked(call.uids), source.uidnext):
-        sql = f"SELECT uid, flags, size, received, sent, did FROM messages WHERE fid=? AND {target.where} ORDER BY uid"
+        sql = f"SELECT {COPIED} FROM messages WHERE fid=? AND {target.where} ORDER BY uid"
         chosen += rows(tx.db, sql, (source.fid, *target.args))
     if not chosen:
         return c.Copied(destination.uidvalidity, [], [], 0)
@@ -140,24 +154,24 @@ def copy_messages(tx: Transaction, call: c.CopyMessages) -> c.Copied:
         copied = _move(tx, source, destination, chosen)
     else:
         check_quota(tx, sum(row[2] for row in chosen), receiving=False)
-        copied = _copy(tx, destination, chosen)
+        copied = _copy(tx, source, destination, chosen)
     requests.remember(tx, call.request_id, copied)
     return copied
 
 
-def _copy(tx: Transaction, destination: FolderRow, chosen: list[Copying]) -> c.Copied:
-    _insert(tx, destination, chosen)
-    share_data(tx, (did for *_, did in chosen))
+def _copy(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: list[Copying]) -> c.Copied:
+    _insert(tx, source, destination, chosen, moved=False)
+    share_data(tx, (row[5] for row in chosen))
     return _copied(destination, chosen)
 
 
 def copy_rows(tx: Transaction, source: FolderRow, destination: FolderRow) -> None:
     """Copy all messages of a folder that IMAP sees; nothing is checked but room for uids."""
-    sql = "SELECT uid, flags, size, received, sent, did FROM messages WHERE fid=? ORDER BY uid"
+    sql = f"SELECT {COPIED} FROM messages WHERE fid=? ORDER BY uid"
     chosen: list[Copying] = rows(tx.db, sql, (source.fid,))
     if chosen:
         check_room(destination, len(chosen))
-        _copy(tx, destination, chosen)
+        _copy(tx, source, destination, chosen)
 
 
 def _move(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: list[Copying]) -> c.Copied:
@@ -166,26 +180,30 @@ def _move(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: li
     gone: list[Doomed] = []
     for target in targets(doomed, source.uidnext):
         gone += _select(tx, source, target.where, target.args, "")
-    _insert(tx, destination, chosen)
+    _insert(tx, source, destination, chosen, moved=True)
     remove(tx, source, sorted(gone), tx.new_cns())
     return _copied(destination, chosen, tx.state.cn)
 
 
-def _insert(tx: Transaction, destination: FolderRow, chosen: list[Copying]) -> None:
+def _insert(
+    tx: Transaction, source: FolderRow, destination: FolderRow, chosen: list[Copying], *, moved: bool
+) -> None:
     count, fid, uid = len(chosen), destination.fid, destination.uidnext
     mid, cn = tx.new_ids(count), tx.new_cns(count)
     tx.db.executemany(
         INSERT_MESSAGE,
         (
             (fid, uid + i, mid + i, flags, cn + i, cn + i, size, received, sent, did)
-            for i, (_, flags, size, received, sent, did) in enumerate(chosen)
+            for i, (_, flags, size, received, sent, did, _) in enumerate(chosen)
         ),
     )
     new = [
         Row(uid + i, flags, size, received, sent, cn + i, mid + i)
-        for i, (_, flags, size, received, sent, _) in enumerate(chosen)
+        for i, (_, flags, size, received, sent, _, _) in enumerate(chosen)
     ]
     arrived(tx, destination, new)
+    mids = list(range(mid, mid + count))
+    tx.effects.origins.append(Origin(fid, mids, source.fid, [row[6] for row in chosen], moved))
 
 
 def _copied(destination: FolderRow, chosen: list[Copying], cn: int = 0) -> c.Copied:
@@ -213,6 +231,8 @@ def expunge(tx: Transaction, call: c.Expunge) -> c.Expunged:
     doomed.sort()
     cn = tx.new_cns()
     release(tx, [did for *_, did in doomed])
+    if tx.public:
+        tx.db.executemany("DELETE FROM read_states WHERE mid=?", [(mid,) for _, mid, *_ in doomed])
     return c.Expunged(remove(tx, row, doomed, cn), cn)
 
 

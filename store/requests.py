@@ -19,7 +19,7 @@ from store.transaction import Transaction
 
 R = TypeVar("R", bound=c.Result)
 KINDS: tuple[type[Any], ...] = (
-    c.Stored, c.Copied, c.Folder, o.Saved, o.Transferred, h.MadeFolder, h.TransferredFolder, o.Partial,
+    c.Stored, c.Copied, c.Folder, o.Saved, o.Transferred, h.MadeFolder, h.TransferredFolder, o.Partial, c.Done,
 )  # fmt: skip
 """The position is stored: append only."""
 LONGEST_ID = 64

@@ -113,6 +113,10 @@ class Transaction:
         """Record a change for the pages in memory."""
         self.effects.changes.append(change)
 
+    def counters_changed(self) -> None:
+        """Something that the state has of the mailbox's row changed."""
+        self._counters = True
+
     def hierarchy_changed(self, cn: int) -> None:
         """Folders or subscriptions changed."""
         self.state.hierarchy_changed(cn)

@@ -11,6 +11,7 @@ from store import requests
 from store.folders import add_folder, check_room, is_below, own_folder
 from store.mapi import permissions
 from store.mapi import rows as r
+from store.mapi.folderprops import check_id
 from store.mapi.hierarchy import (
     check_depth,
     check_parent,
@@ -129,6 +130,7 @@ def _copy_one(tx: Transaction, source: FolderRow, parent: int, name: str) -> Fol
 
 def _recover(tx: Transaction, call: h.TransferFolder) -> h.TransferredFolder:
     """Bring a soft-deleted folder back, and those below it that were deleted at the same moment."""
+    check_id(call.fid)
     sql = "SELECT name, time FROM deleted_folders WHERE fid=?"
     found = one(tx.db, sql, (call.fid,))
     if found is None:

@@ -13,7 +13,8 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, decode_bag
 from gromoxd.mapi.cursor import U16
-from gromoxd.mapi.ids import Xid, pcl_add, pcl_decode, pcl_encode
+from gromoxd.mapi.ids import GLOBCNT_MAX, Xid, pcl_add, pcl_decode, pcl_encode
+from gromoxd.mapi.permissions import access_level, folder_access
 from gromoxd.mapi.times import filetime
 from store import access as a
 from store import wellknown as wk
@@ -32,12 +33,6 @@ RIGHTS_OF_OWNER = 0x5FB
 LARGEST_INT = 0x7FFFFFFF
 INLINE_ROWS = 2000
 """Rows that may be counted in the loop."""
-_ACCESS = (
-    (a.OWNER, 0x01), (a.READ_ANY | a.OWNER, 0x02), (a.OWNER, 0x04), (a.CREATE_SUBFOLDER | a.OWNER, 0x08),
-    (a.CREATE, 0x10), (a.OWNER, 0x20),
-)  # fmt: skip
-"""Any of these rights gives the bit of PidTagAccess: modify, read, delete, hierarchy, contents, associated
-([MS-OXCPRPT] 2.2.1.1)."""
 _LISTED = (
     "SELECT fid, parent_fid, name, container_class, hidden, messages, unseen, size, uidnext, changed_cn, created, 0"
     " FROM folders WHERE fid=?"
@@ -50,6 +45,8 @@ _UNLISTED = "SELECT kind, count(*), sum(size) FROM unlisted WHERE fid=? GROUP BY
 _UNSEEN_FOUND = (
     "SELECT count(*) FROM search_results s JOIN messages m ON m.mid = s.mid WHERE s.fid=? AND NOT m.flags & 1"
 )
+_READ = "SELECT count(*) FROM read_states s JOIN messages m ON m.mid = s.mid WHERE s.member=? AND m.fid=? AND s.read"
+"""Soft-deleted messages keep their read states."""
 
 
 class FolderView:
@@ -111,6 +108,7 @@ class FolderReader:
     def view(self, fid: int) -> FolderView:
         """A folder of the hierarchy, or, for the owner, a soft-deleted one. ecNotFound, ecAccessDenied."""
         self.access.require_sight(fid)
+        check_id(fid)
         found = row(self.db, _LISTED, (fid,))
         if found is None and self.access.everything:
             found = row(self.db, _DELETED, (fid,))
@@ -143,6 +141,12 @@ class FolderReader:
         return below if self.access.everything else [child for child in below if self.access.sees(child)]
 
 
+def check_id(fid: int) -> None:
+    """ecNotFound for what cannot be an id."""
+    if not 0 < fid <= GLOBCNT_MAX:
+        raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
+
+
 Value = Callable[[FolderView], Any]
 
 
@@ -157,23 +161,13 @@ def _unread(f: FolderView) -> int:
         return int(row(f.reader.db, _UNSEEN_FOUND, (f.fid,))[0])
     if not f.reader.box.public:
         return int(f.unseen)
-    sql = "SELECT count(*) FROM read_states WHERE member=? AND fid=? AND read"
-    return max(0, int(f.messages) - int(row(f.reader.db, sql, (f.reader.access.actor, f.fid))[0]))
+    return int(f.messages) - int(row(f.reader.db, _READ, (f.reader.access.actor, f.fid))[0])
 
 
 def _type(f: FolderView) -> int:
     if f.fid == wk.ROOT:
         return FOLDER_ROOT
     return FOLDER_SEARCH if f.is_search else FOLDER_GENERIC
-
-
-def _access(f: FolderView) -> int:
-    rights = f.rights
-    return sum({bit for wanted, bit in _ACCESS if rights & wanted})
-
-
-def _level(f: FolderView) -> int:
-    return 1 if f.rights & (a.OWNER | a.EDIT_ANY | a.CREATE) else 0
 
 
 def _rights(f: FolderView) -> int:
@@ -280,8 +274,8 @@ VALUES: dict[int, Value] = {
     t.PidTagNormalMessageSizeExtended: lambda f: f.size,
     t.PidTagAssociatedMessageSizeExtended: lambda f: f.unlisted(r.ASSOCIATED)[1],
     p.PidTagFolderType: _type,
-    p.PidTagAccess: _access,
-    p.PidTagAccessLevel: _level,
+    p.PidTagAccess: lambda f: int(folder_access(f.rights)),
+    p.PidTagAccessLevel: lambda f: access_level(folder_access(f.rights)),
     p.PidTagRights: _rights,
     p.PidTagObjectType: lambda f: OBJECT_FOLDER,
     p.PidTagEntryId: lambda f: f.reader.identity.folder_entryid(f.fid),
@@ -320,6 +314,8 @@ VALUES: dict[int, Value] = {
 def is_long(reading: Reading, fid: int) -> bool:
     """Whether counting in this folder takes more than a moment."""
     db = reading.reader.db
+    if not 0 < fid <= GLOBCNT_MAX:
+        return False
     checks: list[tuple[str, int | str]] = [("unlisted WHERE fid=?", fid), ("search_results WHERE fid=?", fid)]
     if reading.box.public:
         checks.append(("read_states WHERE member=?", reading.access.actor))

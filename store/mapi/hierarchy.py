@@ -20,7 +20,7 @@ from store import requests
 from store.folders import DEEPEST, LONGEST_NAME, add_folder, erase_contents, forget_results, own_folder, unlist_folder
 from store.mapi import foldertags as t
 from store.mapi import rows as r
-from store.mapi.folderprops import FolderReader, is_long
+from store.mapi.folderprops import FolderReader, check_id, is_long
 from store.mapi.reading import Reading
 from store.sql import row as one
 from store.sql import rows
@@ -314,6 +314,7 @@ def _hide(tx: Transaction, row: FolderRow) -> None:
 
 def purge_folder(tx: Transaction, fid: int) -> int:
     """Remove a soft-deleted folder and those below it for good; answers how many. ecNotFound."""
+    check_id(fid)
     if one(tx.db, "SELECT 1 FROM deleted_folders WHERE fid=?", (fid,)) is None:
         raise MapiError(Ec.ecNotFound, f"folder {fid:#x}")
     doomed = [fid]
@@ -338,6 +339,8 @@ def purge_folders(tx: Transaction, before: int, limit: int) -> int:
 def list_deleted_folders(reading: Reading, call: h.ListDeletedFolders) -> list[h.DeletedFolder]:
     """exmdb.hierarchy.ListDeletedFolders."""
     reading.access.require_owner()
+    if call.parent:
+        check_id(call.parent)
     where = "WHERE d.parent_fid=?" if call.parent else "WHERE ?=0"
     sql = (
         "SELECT fid, parent_fid, name, container_class, time,"

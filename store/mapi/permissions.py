@@ -14,6 +14,7 @@ import apsw
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import access as x
 from gromoxd.exmdb import calls as c
+from gromoxd.mapi.permissions import IMPLIED
 from store import access as a
 from store import wellknown as wk
 from store.mapi.reading import Reading
@@ -35,12 +36,9 @@ def closure(rights: int) -> int:
     """The rights with those that they imply ([MS-OXCPERM] 2.2.7). ecInvalidParam for bits that are none."""
     if rights & ~a.ALL or rights < 0:
         raise MapiError(Ec.ecInvalidParam, f"rights {rights:#x}")
-    if rights & a.EDIT_ANY:
-        rights |= a.EDIT_OWNED
-    if rights & a.DELETE_ANY:
-        rights |= a.DELETE_OWNED
-    if rights & a.FREE_BUSY_DETAILED:
-        rights |= a.FREE_BUSY_SIMPLE
+    for one, implied in IMPLIED:
+        if rights & one:
+            rights |= int(implied)
     return rights
 
 
@@ -184,8 +182,14 @@ def get_rights(reading: Reading, call: x.GetRights) -> x.Rights:
     if call.user is not None and call.user.lower() != access.actor:
         access.require_owner()
         access = box.access(member_name(call.user))
+    return rights_of(reading, access, call.fid)
+
+
+def rights_of(reading: Reading, access: a.Access, fid: int) -> x.Rights:
+    """Somebody's rights on a folder, or, with 0, on the mailbox."""
     listed = {kind: _is_listed(reading, access, kind) for kind in (x.DELEGATES, x.SENDERS)}
-    rights = access.rights(call.fid) if call.fid else _mailbox_rights(box.ipm_subtree, access, any(listed.values()))
+    subtree = reading.box.ipm_subtree
+    rights = access.rights(fid) if fid else _mailbox_rights(subtree, access, any(listed.values()))
     return x.Rights(rights, listed[x.DELEGATES], listed[x.SENDERS])
 
 
