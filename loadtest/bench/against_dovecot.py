@@ -27,9 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Gromoxd:
-    """A running embedded site with the benchmark's users."""
+    """A running embedded site with the benchmark's users, of the checkout `root`."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
+        self._root = root
         self._folder = tempfile.TemporaryDirectory(prefix="gromoxd-bench-", dir=os.environ.get("BENCH_TMP"))
         self.site = Path(self._folder.name)
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,7 +39,7 @@ class Gromoxd:
     def __enter__(self) -> Gromoxd:
         command = [sys.executable, "-m", "gromoxd", "--embedded", "--site", str(self.site)]
         log = (self.site / "log").open("wb")
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        self._process = subprocess.Popen(command, cwd=self._root, stdout=log, stderr=log)
         end = time.monotonic() + 60
         while not (described := self._described()):
             if self._process.poll() is not None or time.monotonic() > end:
@@ -51,7 +52,7 @@ class Gromoxd:
             subprocess.run(
                 [sys.executable, "-m", "gromoxd.cli.main", "-s", str(self.site), "user", "add", PATTERN % (i + 1),
                  "--password-stdin"],
-                cwd=ROOT, input=PASSWORD.encode(), check=True, stdout=subprocess.DEVNULL,
+                cwd=self._root, input=PASSWORD.encode(), check=True, stdout=subprocess.DEVNULL,
             )  # fmt: skip
         return self
 
