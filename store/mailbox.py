@@ -33,6 +33,7 @@ from store.mapi import dispatch, identity
 from store.mapi.jobs import Job, Jobs
 from store.mapi.reading import Reading
 from store.mapi.views import Views
+from store.mapi.watching import Watching
 from store.ranges import span
 from store.reading import LoadedPage, Reader
 from store.search import search_text
@@ -86,6 +87,8 @@ class Mailbox:
         self.groups: dict[str, frozenset[str]] = {}
         """Actor in lower case -> the lists he is in, as far as somebody asked the directory."""
         self.views = Views()
+        self.watching = Watching(self)
+        self.views.replaced = self.watching.replaced
         self.jobs = Jobs()
         self._spare: deque[Reader] = deque()
         self._loaded: deque[tuple[int, int, LoadedPage]] = deque()
@@ -134,10 +137,16 @@ class Mailbox:
         return Access(actor, owner, self._acl if acl is None else acl, self.groups, self.default_rights)
 
     def authorise(self, call: c.Call[Any], access: Access) -> None:
-        """ecAccessDenied when the actor may not make this call. MAPI calls are judged by their handlers."""
+        """ecAccessDenied when the actor may not make this call.
+
+        MAPI calls are judged by their handlers; here it is only seen to that who has no business in the mailbox at all
+        makes none.
+        """
         kind = type(call)
         if kind not in dispatch.READS and kind not in dispatch.WRITES:
             rights.authorise(call, access)
+        elif not access.everything and not access.anywhere():
+            raise MapiError(Ec.ecAccessDenied, kind.__name__)
 
     # ------------------------------------------------------------------------------------------ reads
 
@@ -326,7 +335,7 @@ class Mailbox:
     def publish(self, batch: Batch) -> list[Any]:
         """Make a batch visible; in the loop, after `run_batch`. Answers each call's result or exception."""
         self._keep_loaded()
-        effects = batch.effects
+        effects, before = batch.effects, self._folders
         self._cn = batch.cn
         if batch.folder_list is not None:
             self._folders, self._children = batch.folder_list, None
@@ -342,6 +351,8 @@ class Mailbox:
             self.views.forget_folder(fid)
         for fid in sorted(effects.told):
             self._notify(fid)
+        if self.watching:
+            self.watching.published(effects, before)
         return batch.results
 
     def _publish_folders(self) -> None:
