@@ -274,12 +274,12 @@ _ENDS: Final[dict[str, _Handler]] = {
 
 _URL: Final = re.compile(r"\bhttps?://[^\s<>\"'\x00-\x20]{1,2000}", re.IGNORECASE)
 _SPACES: Final = re.compile(r"^ | (?= )", re.MULTILINE)
-_HEAD: Final = '<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head><body>'
+_HEAD: Final = '<html><head><meta http-equiv="Content-Type" content="text/html; charset=%s"></head><body>'
 
 
-def text_to_html(text: str) -> str:
+def text_to_html(text: str, charset: str | None = "utf-8") -> str:
     """A document that shows the text, its line breaks and runs of spaces kept, its links made links."""
-    return f"{_HEAD}\r\n<div>{text_fragment(text)}</div>\r\n</body></html>\r\n"
+    return f"{_HEAD % (charset or 'utf-8')}\r\n<div>{text_fragment(text)}</div>\r\n</body></html>\r\n"
 
 
 def text_fragment(text: str) -> str:
