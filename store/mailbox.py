@@ -108,6 +108,7 @@ class Mailbox:
     def _open(self, is_alive: Callable[[bytes], bool], now: Callable[[], float], crashed: bool) -> None:
         db = schema.connect(self._path, self._settings, writing=True)
         schema.upgrade(db, int(now()), self.public)
+        schema.check_kind(db, self.public)
         upkeep.check(db)
         content = ContentStore(self._cid, db, self._settings)
         if crashed:

@@ -215,6 +215,15 @@ def upgrade(db: apsw.Connection, now: int, public: bool = False) -> None:
             db.execute(f"PRAGMA user_version = {number + 1}")
 
 
+def check_kind(db: apsw.Connection, public: bool) -> None:
+    """ecVersionMismatch when a private mailbox would be opened as a public store, for all to read, or a public one as
+    somebody's own.
+    """
+    private = db.execute("SELECT 1 FROM folders WHERE fid=?", (wk.IPM_SUBTREE,)).fetchone() is not None
+    if private is public:
+        raise MapiError(Ec.ecVersionMismatch, "the store of another kind of owner")
+
+
 def schema_version(db: apsw.Connection) -> int:
     """Steps applied to this database."""
     return int(db.pragma("user_version"))

@@ -122,3 +122,15 @@ def test_who_appends_may_delete_his_own(store: Store) -> None:
     assert store(o.DeleteMessages(news, [mid]), BOB).partial
     assert not store(o.DeleteMessages(news, [mid]), ALICE).partial
     assert store(c.GetContents(news, ALL)) == []
+
+
+def test_a_private_mailbox_is_never_opened_as_a_public_one(tmp_path: Path) -> None:
+    for first, then in ((ALICE, DOMAIN), (DOMAIN, ALICE)):
+        box = MailboxRef(first)
+        with DirectStore(str(tmp_path), {first: first}) as one:
+            one.call(box, c.ListFolders(), actor=SYSTEM)
+        with DirectStore(str(tmp_path), {first: then}) as other, pytest.raises(MapiError) as caught:
+            other.call(box, c.ListFolders(), actor=SYSTEM)
+        assert caught.value.code == Ec.ecVersionMismatch
+        with DirectStore(str(tmp_path), {first: first}) as one:
+            assert one.call(box, c.ListFolders(), actor=SYSTEM).folders
