@@ -85,6 +85,25 @@ class Pieces(NamedTuple):
     bodystructure: bytes
 
 
+class Origin(NamedTuple):
+    """Messages that came from elsewhere in the mailbox: new and old ids in the same order."""
+
+    fid: int
+    mids: list[int]
+    old_fid: int
+    old_mids: list[int]
+    moved: bool
+
+
+class Found(NamedTuple):
+    """What came into a search folder and left it; `complete`: it has been filled."""
+
+    fid: int
+    added: list[int]
+    removed: list[int]
+    complete: bool
+
+
 @dataclass(slots=True)
 class Effects:
     """What one call, or a batch of them, did. `pages`: fid -> number -> (count, cn) of the pages touched."""
@@ -100,6 +119,10 @@ class Effects:
     pieces: list[Pieces] = field(default_factory=list)
     acl: bool = False
     """Permissions changed."""
+    delivered: list[tuple[int, int]] = field(default_factory=list)
+    """(fid, mid) of new mail."""
+    origins: list[Origin] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
 
     def add(self, other: Effects) -> None:
         """Append what a later call did."""
@@ -113,6 +136,9 @@ class Effects:
         self.keywords |= other.keywords
         self.pieces += other.pieces
         self.acl |= other.acl
+        self.delivered += other.delivered
+        self.origins += other.origins
+        self.found += other.found
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, TypeVar, cast
 
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb import tables as t
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
 from store.mailbox import Mailbox, Write
 from store.settings import StoreSettings
@@ -37,12 +38,16 @@ class DictArena:
         self.values.clear()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Open:
     mailbox: Mailbox
     watchers: list[tuple[str, Callable[[c.Event], None]]] = field(default_factory=list)
     events: list[c.Event] = field(default_factory=list)
     pop3: bytes = b""
+
+    def push(self, event: c.Event) -> None:
+        """As a peer of `store.mapi.watching`."""
+        self.events.append(event)
 
 
 class DirectStore:
@@ -160,6 +165,8 @@ class DirectStore:
                 spool.flush()
                 descriptor = spool.fileno()
             return mailbox.publish(mailbox.run_batch([Write(call, actor, self.instance, descriptor)]))[0]
+        if isinstance(call, t.WatchTable | t.WatchObjects):
+            return mailbox.watching.watch(entry, actor, actor, call)
         if isinstance(call, c.Watch | c.LockPop3):
             mailbox.authorise(call, mailbox.access(actor))
             return c.Done() if isinstance(call, c.Watch) else self._lock_pop3(entry, call)

@@ -185,9 +185,7 @@ def _move(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: li
     return _copied(destination, chosen, tx.state.cn)
 
 
-def _insert(
-    tx: Transaction, source: FolderRow, destination: FolderRow, chosen: list[Copying], *, moved: bool
-) -> None:
+def _insert(tx: Transaction, source: FolderRow, destination: FolderRow, chosen: list[Copying], *, moved: bool) -> None:
     count, fid, uid = len(chosen), destination.fid, destination.uidnext
     mid, cn = tx.new_ids(count), tx.new_cns(count)
     tx.db.executemany(

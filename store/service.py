@@ -23,6 +23,7 @@ from gromoxd.exmdb import calls
 from gromoxd.exmdb.access import GetRights
 from gromoxd.exmdb.api import SYSTEM
 from gromoxd.exmdb.calls import Call, Done, Event
+from gromoxd.exmdb.tables import WatchObjects, WatchTable
 from store.mailbox import Mailbox, Write
 from store.mapi.jobs import Job
 from store.people import People
@@ -115,6 +116,7 @@ class StoreService:
             self._instances.pop(peer.instance, None)
         for entry in self._open.values():
             entry.watchers.pop(peer, None)
+            entry.mailbox.watching.left(peer)
             if entry.pop3 is peer:
                 entry.pop3 = None
 
@@ -171,7 +173,9 @@ class StoreService:
                 entry.writer.submit(write, lambda result: self._written(entry, spool_fd, result, answer))
                 return
             close_spool(spool_fd)
-            if isinstance(call, calls.Watch | calls.LockPop3):
+            if isinstance(call, WatchTable | WatchObjects):
+                answer(entry.mailbox.watching.watch(peer, known_as, actor, call))
+            elif isinstance(call, calls.Watch | calls.LockPop3):
                 answer(self._session_call(entry, peer, known_as, actor, call))
             elif entry.mailbox.is_long(call, actor):
                 gevent.spawn(self._read_long, entry, actor, call, answer)
@@ -344,7 +348,7 @@ class StoreService:
             self._relax()
             limit = time.monotonic() - self._settings().cache_interval
             for maildir, entry in list(self._open.items()):
-                if entry.used < limit and not entry.watchers and entry.pop3 is None:
+                if entry.used < limit and not entry.watchers and not entry.mailbox.watching and entry.pop3 is None:
                     try:
                         self.close(maildir)
                     except OSError:

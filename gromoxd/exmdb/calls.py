@@ -12,7 +12,7 @@ Times are Unix seconds (UTC). Uid sets are sorted lists of inclusive `(first, la
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -403,15 +403,64 @@ class Watch(Call[Done], frozen=True):
     on: bool
 
 
+NEW_MAIL, CREATED, DELETED, MODIFIED, MOVED, COPIED, SEARCH_COMPLETE = 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
+"""`ObjectChange.kind` ([MS-OXCNOTIF] 2.2.1.1)."""
+
+
+class ObjectChange(Result, frozen=True):
+    """What happened to a message (`mid` not 0) or a folder ([MS-OXCNOTIF] 2.2.1.4.1.2).
+
+    `fid` is the message's folder; `parent_fid` the folder's parent, or the search folder that the message came into or
+    left. The `old_` ones are of the object that was moved or copied. `flags` and `message_class` are told of new mail,
+    `total` and `unread` (-1: not told) of a folder whose contents changed.
+    """
+
+    kind: int
+    fid: int
+    mid: int = 0
+    parent_fid: int = 0
+    old_fid: int = 0
+    old_mid: int = 0
+    old_parent_fid: int = 0
+    flags: int = 0
+    message_class: str = ""
+    total: int = -1
+    unread: int = -1
+
+
+TABLE_CHANGED, ROW_ADDED, ROW_DELETED, ROW_MODIFIED = 1, 3, 4, 5
+"""`RowChange.kind` ([MS-OXCNOTIF] 2.2.1.4.1.2, TableEventType)."""
+
+
+class RowChange(Result, frozen=True):
+    """What happened to a row of a table; TABLE_CHANGED: to many, the client looks again.
+
+    Instances are those of `gromoxd.exmdb.tables`. A row that was added or modified stands after `after_instance` now
+    (0: it is the first), wherever it stood before; `row` are its columns. Changes are told in the order in which they
+    make the table of before that of now.
+    """
+
+    kind: int
+    instance: int = 0
+    num: int = 0
+    after_instance: int = 0
+    after_num: int = 0
+    row: list[Any] = []
+
+
 class Event(Result, frozen=True):
     """Pushed: something changed in a folder of a watched mailbox (fid 0: the hierarchy or subscriptions).
 
-    `actors`: only these of the connection's watching actors may see the folder; empty: all.
+    `actors`: only these of the connection's watching actors may see the folder; empty: all. `watch` not 0: this is for
+    who made that watch of objects or of a table (`gromoxd.exmdb.tables`), who alone is told the details.
     """
 
     mailbox: str
     fid: int
     actors: list[str] = []
+    watch: int = 0
+    changes: list[ObjectChange] = []
+    rows: list[RowChange] = []
 
 
 MAIL_CALLS: tuple[type[Call], ...] = (  # type: ignore[type-arg]

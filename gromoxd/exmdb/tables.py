@@ -21,6 +21,7 @@ ASSOCIATED, DEPTH, NO_NOTIFICATIONS, SOFT_DELETED, CONVERSATION_MEMBERS = 0x02, 
 """`Table.flags` ([MS-OXCFOLD] 2.2.1.13.1, 2.2.1.14.1); others are the protocol's and of no meaning here."""
 FREE_BUSY = 0x02
 """`Table.flags` of permissions: free/busy rights are shown ([MS-OXCPERM] 2.2.1)."""
+LONGEST_TEXT = 255
 MOST_TOGGLED, MOST_ROWS, MOST_COLUMNS = 65_536, 4096, 1024
 
 

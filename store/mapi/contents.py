@@ -10,16 +10,15 @@ from typing import Any, NamedTuple
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import tables as t
-from gromoxd.mapi.evaluate import compile_restriction
 from gromoxd.mapi.tables import RowType
 from store.access import READ_ANY
 from store.mapi.groups import Header, Layout
 from store.mapi.jobs import Job
 from store.mapi.ordering import Ordering
 from store.mapi.reading import Reading
-from store.mapi.tabledef import EVERYWHERE, Definition, define, parse_restriction
+from store.mapi.tabledef import EVERYWHERE, Definition, define
 from store.mapi.tablerows import MessageRows
-from store.mapi.views import Shown, View, layout_of, make_view, position_of, shown
+from store.mapi.views import RowEvent, Shown, View, layout_of, make_view, position_of, shown
 from store.sql import row, rows
 
 INLINE_ROWS = 200
@@ -28,7 +27,6 @@ INLINE_HOT, INLINE_COLD = 1000, 50
 """Messages that the loop sorts itself, by columns or by properties."""
 FIRST_ROWS = 500
 """A table is begun without its whole order up to this row."""
-SCANNED = 256
 
 
 class Opened(NamedTuple):
@@ -64,10 +62,22 @@ def ready(reading: Reading, definition: Definition) -> View | None:
     view = views.get(definition)
     if view is None:
         return None
-    if not view.catch_up(ordering_of(reading, definition)):
+    watching, before = reading.box.watching, view.stamp
+    events: list[RowEvent] | None = [] if watching.wants(definition) else None
+    if not view.catch_up(ordering_of(reading, definition), events):
         views.drop(view)
         return None
+    if events is not None and view.stamp != before:
+        watching.followed(view, before, events)
     return view
+
+
+def prepared(reading: Reading, table: t.Table, definition: Definition) -> View | None:
+    """The view for somebody who is about to look at it; when making it takes long, it is made later. In the loop."""
+    if is_long(reading, table):
+        reading.box.jobs.add(Job(("view", definition.key), lambda later: _make(later, definition), reading.actor))
+        return None
+    return open_view(reading, definition)
 
 
 def ordering_of(reading: Reading, definition: Definition) -> Ordering:
@@ -81,6 +91,8 @@ def open_view(reading: Reading, definition: Definition) -> View:
         view = ready(reading, definition)
         if view is not None:
             return view
+    elif (handed := reading.box.views.handed.pop(definition.key, None)) is not None:
+        return handed
     made = make_view(definition, ordering_of(reading, definition))
     if in_loop(reading):
         reading.box.views.keep(made)
@@ -162,30 +174,17 @@ def lines(table: Opened, start: int, stop: int, columns: list[int]) -> list[list
     return table.messages.lines(table.definition, wanted, columns, table.view, table.layout)
 
 
-def find_row(reading: Reading, call: t.FindRow) -> t.Found:
-    """tables.FindRow of contents."""
-    restriction = parse_restriction(call.restriction)
-    matches = compile_restriction(restriction) if restriction is not None else lambda properties: True
-    table = opened(reading, call.table)
-    position = min(max(call.position, 0), table.total)
-    steps = range(position - 1, -1, -1) if call.backward else range(position, table.total)
-    for at in range(0, len(steps), SCANNED):
-        piece = steps[at : at + SCANNED]
-        low, high = min(piece), max(piece) + 1
-        wanted = shown(table.view, table.layout, low, high)
-        properties = dict(table.messages.rows([s.instance[0] for s in wanted if s.kind == RowType.TBL_LEAF_ROW]))
-        for place in piece:
-            found = wanted[place - low]
-            got = properties.get(found.instance[0]) if found.kind == RowType.TBL_LEAF_ROW else None
-            if got is not None and matches(table.messages.instance(got, table.definition, found)):
-                line = table.messages.lines(table.definition, [found], call.columns, table.view, table.layout)
-                return t.Found(place, table.total, line[0])
-    return t.Found(0 if call.backward else table.total, table.total, None)
-
-
-def is_long_search(reading: Reading, call: t.FindRow) -> bool:
-    """Finding reads properties of one message after the other."""
-    return is_long(reading, call.table) or _candidates(reading, definition_of(reading, call.table), 50) > 50
+def is_long_search(reading: Reading, table: t.Table) -> bool:
+    """Finding reads one message after the other, of a copy of the view that is made here for the thread."""
+    if is_long(reading, table):
+        return True
+    definition = definition_of(reading, table)
+    if _candidates(reading, definition, INLINE_COLD) <= INLINE_COLD:
+        return False
+    view = ready(reading, definition)
+    if view is not None:
+        reading.box.views.handed[definition.key] = view.copy()
+    return True
 
 
 def locate_row(reading: Reading, call: t.LocateRow) -> t.Located:

@@ -31,12 +31,14 @@ class Group:
 
     __slots__ = ("count", "extremum", "ids", "path", "unread")
 
-    def __init__(self, path: Path, count: int = 0, unread: int = 0, extremum: Any = None) -> None:
+    def __init__(
+        self, path: Path, count: int = 0, unread: int = 0, extremum: Any = None, ids: tuple[int, ...] = ()
+    ) -> None:
         self.path = path
         self.count = count
         self.unread = unread
         self.extremum = extremum
-        self.ids = tuple([category_id(path[: i + 1]) for i in range(len(path))])
+        self.ids = ids or tuple([category_id(path[: i + 1]) for i in range(len(path))])
 
 
 class Header(NamedTuple):
@@ -70,6 +72,11 @@ class Groups:
         self.list = [Group(*row) for row in found]
         self._starts: list[int] | None = None
         self._layouts: dict[tuple[int, frozenset[int]], Layout] = {}
+
+    def take(self, other: Groups) -> None:
+        """Become a copy of other groups."""
+        self.list = [Group(group.path, group.count, group.unread, group.extremum, group.ids) for group in other.list]
+        self.changed()
 
     def __len__(self) -> int:
         return len(self.list)

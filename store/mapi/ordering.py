@@ -62,11 +62,13 @@ def split(octets: bytes | bytearray | memoryview) -> tuple[int, int, int]:
 
 
 _FROM = {
-    LISTED: ("messages m", "m.fid=?"),
-    UNLISTED: ("unlisted m", "m.fid=? AND m.kind=?"),
-    SEARCH: ("search_results s CROSS JOIN messages m ON m.mid=s.mid", "s.fid=?"),
-    EVERYWHERE: ("messages m", "1"),
+    LISTED: ("messages m", "m.fid=?", "+m.fid=? AND m.mid IN carray(?)"),
+    UNLISTED: ("unlisted m", "m.fid=? AND m.kind=?", "+m.fid=? AND +m.kind=? AND m.mid IN carray(?)"),
+    SEARCH: ("search_results s CROSS JOIN messages m ON m.mid=s.mid", "s.fid=?", "s.fid=? AND s.mid IN carray(?)"),
+    EVERYWHERE: ("messages m", "1", "m.mid IN carray(?)"),
 }
+"""Tables, the condition that gives all messages of the source, and the one for some of them: by their ids, not through
+the whole folder."""
 _PUBLIC_UNREAD = "NOT ifnull((SELECT x.read FROM read_states x WHERE x.member=? AND x.mid=m.mid), 0)"
 
 
@@ -78,30 +80,37 @@ class Ordering:
         self.db = db
         self._properties = properties
         self._many = next((i for i, term in enumerate(definition.terms) if term.tag & MULTIPLE), -1)
+        self._one = ""
+        self._args: tuple[Any, ...] = ()
+        self._known: dict[tuple[int, int], Values] = {}
+        """Keys that were asked for: searches begin with the same rows."""
         self._cold = definition.rest is not None or any(term.sql is None for term in definition.terms)
 
     # ------------------------------------------------------------------------------------------ SQL
 
-    def _select(self, columns: str, where: str = "") -> tuple[str, tuple[Any, ...]]:
-        """A query over the source; its parameters come after those of the columns and before those of `where`."""
+    def _select(self, columns: str, some: bool) -> tuple[str, tuple[Any, ...]]:
+        """A query over the source, or (`some`) over messages in an array, which is the last of its parameters."""
         d = self.definition
-        tables, chosen = _FROM[d.source]
+        tables, whole, few = _FROM[d.source]
+        chosen = few if some else whole
         args: tuple[Any, ...] = () if d.source == EVERYWHERE else (d.fid,)
         if d.source == UNLISTED:
             args += (d.kind,)
         join = " CROSS JOIN message_data d ON d.did = m.did" if d.data else ""
-        return f"SELECT {columns} FROM {tables}{join} WHERE {chosen}{where} AND {d.condition}", args
+        return f"SELECT {columns} FROM {tables}{join} WHERE {chosen} AND {d.condition}", args
 
     def _unread(self) -> tuple[str, tuple[Any, ...]]:
         member = self.definition.member
         return (_PUBLIC_UNREAD, (member,)) if member else (f"NOT m.flags & {SEEN}", ())
 
-    def _rows(self, where: str = "", args: tuple[Any, ...] = ()) -> tuple[str, tuple[Any, ...]]:
+    def _rows(self, some: array[int] | None = None) -> tuple[str, tuple[Any, ...]]:
         """A relation (mid, num, u, v0, v1, …) of the candidates; values that are not columns are NULL."""
         unread, before = self._unread()
         values = "".join([f", {term.sql or 'NULL'} AS v{i}" for i, term in enumerate(self.definition.terms)])
-        sql, own = self._select(f"m.mid AS mid, 0 AS num, {unread} AS u{values}", where)
-        return sql, (*before, *own, *args, *self.definition.params)
+        sql, own = self._select(f"m.mid AS mid, 0 AS num, {unread} AS u{values}", some is not None)
+        if some is not None:
+            own += (apsw.carray(some),)
+        return sql, (*before, *own, *self.definition.params)
 
     # ------------------------------------------------------------------------------------------ members
 
@@ -110,16 +119,29 @@ class Ordering:
         found: list[Member] = []
         for start in range(0, len(mids), CHUNK):
             listed = array("q", mids[start : start + CHUNK])
-            sql, args = self._rows(" AND m.mid IN carray(?)", (apsw.carray(listed),))
+            sql, args = self._rows(listed)
             found += self._complete(self.db.execute(sql, args).fetchall())
         return found
 
     def values(self, mid: int, num: int) -> Values | None:
         """The keys of a row that is known to belong, None when its message is gone."""
-        for member in self.members((mid,)):
-            if member.num == num:
-                return member.values
-        return None
+        known = self._known.get((mid, num))
+        if known is None:
+            if self._cold or self._many >= 0:
+                known = next((member.values for member in self.members((mid,)) if member.num == num), None)
+            else:
+                if not self._one:
+                    self._one, self._args = self._select_one()
+                known = row(self.db, self._one, (*self._args, mid, *self.definition.params))
+            if known is not None:
+                self._known[mid, num] = known
+        return known
+
+    def _select_one(self) -> tuple[str, tuple[Any, ...]]:
+        """The keys of one message, whose id comes between these parameters and the condition's."""
+        values = ", ".join([term.sql or "NULL" for term in self.definition.terms]) or "1"
+        sql, args = self._select(values, True)
+        return sql.replace("IN carray(?)", "= ?"), args
 
     def _complete(self, rows: list[Any]) -> list[Member]:
         """Candidates with the values that only properties have, without those that the rest of the condition refuses.

@@ -8,41 +8,41 @@ from typing import Any
 
 import apsw
 
-from gromoxd.mapi.bag import decode_bag
+from gromoxd.errors import MapiError
+from gromoxd.exmdb import tables as t
 from gromoxd.mapi.evaluate import canonical
 from gromoxd.mapi.proptags import (
     INTERNAL,
     PidTagContentCount,
     PidTagContentUnreadCount,
     PidTagDepth,
-    PidTagFolderId,
     PidTagInstanceKey,
     PidTagInstanceNum,
     PidTagInstID,
-    PidTagMid,
     PidTagRowType,
 )
 from gromoxd.mapi.smalltable import cut
 from gromoxd.mapi.tables import RowType
-from gromoxd.mapi.types import MULTIPLE
+from gromoxd.mapi.types import MULTIPLE, PropType
 from store.mapi import rows as r
+from store.mapi.computed import ALL
 from store.mapi.groups import Layout
 from store.mapi.identity import eid
+from store.mapi.loading import Data, Env
 from store.mapi.ordering import CHUNK, MOST_INSTANCES, instances_of
+from store.mapi.properties import View
 from store.mapi.reading import Reading
 from store.mapi.tabledef import Definition
-from store.mapi.views import Shown, View
+from store.mapi.views import Shown
+from store.mapi.views import View as TableView
 from store.sql import rows
 
 MOST_OCTETS = 4 << 20
 """What one answer carries at most."""
 TABLE_TAGS = (PidTagInstID, PidTagInstanceNum, PidTagRowType, PidTagDepth, PidTagInstanceKey)
-_LISTED = (
-    f"SELECT {r.LISTED_COLUMNS}, d.props FROM messages CROSS JOIN message_data d USING (did) WHERE mid IN carray(?)"
-)
-_UNLISTED = (
-    f"SELECT {r.UNLISTED_COLUMNS}, d.props FROM unlisted CROSS JOIN message_data d USING (did) WHERE mid IN carray(?)"
-)
+_DATA = "CROSS JOIN message_data d USING (did) WHERE mid IN carray(?)"
+_LISTED = f"SELECT {r.LISTED_COLUMNS}, d.cid, d.props FROM messages {_DATA}"
+_UNLISTED = f"SELECT {r.UNLISTED_COLUMNS}, d.cid, d.props FROM unlisted {_DATA}"
 
 
 def size_of(line: list[Any]) -> int:
@@ -50,73 +50,101 @@ def size_of(line: list[Any]) -> int:
     return sum(len(value) if isinstance(value, str | bytes | list) else 8 for value in line)
 
 
+class TableMessage(View):
+    """A message of a table; what went meanwhile has no more properties."""
+
+    __slots__ = ()
+
+    def get(self, tag: int) -> Any:
+        try:
+            return super().get(tag)
+        except (FileNotFoundError, MapiError):
+            return None
+
+    def shown(self, tag: int) -> Any:
+        """A value as a row carries it; of a long one no more is read."""
+        if tag in INTERNAL:
+            return None
+        if tag not in self.stored and tag not in ALL and tag in self.data.big():
+            octets = self.data.big_value(0, tag, 0, 2 * t.LONGEST_TEXT)
+            return cut(octets.decode("utf-16-le", "replace") if tag & 0xFFFF == PropType.PtypString else octets)
+        return cut(self.get(tag))
+
+
 class MessageRows:
     """Reads messages for the rows of tables."""
 
     def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+        self._env = Env.of(reading)
 
-    def rows(self, mids: Sequence[int]) -> Iterator[tuple[int, Any]]:
-        """(mid, what has `get(tag)`) of the messages that exist."""
-        db = self._reading.reader.db
+    def rows(self, mids: Sequence[int]) -> Iterator[tuple[int, TableMessage]]:
+        """The messages that exist, by their ids."""
+        db, env = self._env.db, self._env
         for start in range(0, len(mids), CHUNK):
             listed = array("q", mids[start : start + CHUNK])
-            for sql in (_LISTED, _UNLISTED):
-                for *columns, props in rows(db, sql, (apsw.carray(listed),)):
-                    found = r.Row(*columns)
-                    yield found.mid, self._properties(found, props)
-
-    def _properties(self, found: r.Row, props: bytes) -> dict[int, Any]:
-        bag = decode_bag(props)
-        bag[PidTagMid] = eid(found.mid)
-        bag[PidTagFolderId] = eid(found.fid)
-        return bag
+            found = rows(db, _LISTED, (apsw.carray(listed),))
+            if len(found) < len(listed):
+                found += rows(db, _UNLISTED, (apsw.carray(listed),))
+            for *columns, cid, props in found:
+                one = r.Row(*columns)
+                yield one.mid, TableMessage(env, one, Data.known(env, one.did, cid, props))
 
     def tags(self, mids: Sequence[int]) -> list[int]:
         """The tags that some messages have, and those that every row has."""
         found: set[int] = set(TABLE_TAGS)
-        for _, properties in self.rows(mids):
-            found.update(properties)
-        return sorted(found - INTERNAL)
+        for _, message in self.rows(mids):
+            found.update(message.tags())
+        return sorted(found)
 
     # ------------------------------------------------------------------------------------------ lines
 
     def lines(
-        self, definition: Definition, wanted: list[Shown], columns: list[int], view: View | None = None,
+        self, definition: Definition, wanted: list[Shown], columns: list[int], view: TableView | None = None,
         layout: Layout | None = None,
     ) -> list[list[Any]]:  # fmt: skip
         """The values of rows, until they are too many. What is gone meanwhile has none but its ids."""
         tags = [canonical(tag) for tag in columns]
-        properties = dict(self.rows([one.instance[0] for one in wanted]))
+        messages = dict(self.rows([one.instance[0] for one in wanted]))
         lines: list[list[Any]] = []
         octets = 0
         for one in wanted:
-            source = properties.get(one.instance[0]) or {}
+            source = messages.get(one.instance[0])
             if one.category and view is not None and layout is not None:
-                get = self._header(definition, one, source, view, layout)
+                own, under = self._header(definition, one, source, view, layout), None
             else:
-                get = self.instance(source, definition, one)
-            lines.append([None if tag in INTERNAL else cut(get.get(tag)) for tag in tags])
+                own, under = self._own(definition, one, source), source
+            lines.append([self._value(tag, own, under) for tag in tags])
             octets += size_of(lines[-1])
             if octets > MOST_OCTETS:
                 break
         return lines
 
-    def instance(self, source: Any, definition: Definition, one: Shown) -> Any:
-        """The properties of a row: its message's, its own, and the one value of a multi-value column."""
+    def _value(self, tag: int, own: dict[int, Any], source: TableMessage | None) -> Any:
+        if tag in own:
+            return cut(own[tag])
+        return None if source is None else source.shown(tag)
+
+    def instance(self, definition: Definition, one: Shown, source: TableMessage) -> Any:
+        """What a restriction asks for the properties of a row."""
+        return Overlay(self._own(definition, one, source), source)
+
+    def _own(self, definition: Definition, one: Shown, source: TableMessage | None) -> dict[int, Any]:
+        """What a row has beside its message: its ids, and the one value of a multi-value column."""
         mid, num = one.instance
-        own = {
+        own: dict[int, Any] = {
             PidTagInstID: eid(mid),
             PidTagInstanceNum: num,
-            PidTagRowType: RowType.TBL_LEAF_ROW,
+            PidTagRowType: int(RowType.TBL_LEAF_ROW),
             PidTagDepth: one.level,
             PidTagInstanceKey: instance_key(mid, num),
         }
         if definition.many:
-            own[definition.many] = _one_of(source, definition.many, num)
-        return Overlay(own, source)
+            own[definition.many] = None if source is None else _one_of(source, definition.many, num)
+        return own
 
-    def _header(self, definition: Definition, one: Shown, source: Any, view: View, layout: Layout) -> Any:
+    def _header(
+        self, definition: Definition, one: Shown, source: TableMessage | None, view: TableView, layout: Layout
+    ) -> dict[int, Any]:
         """A category's row: the values that its rows share, and how many there are ([MS-OXCTABL] 2.2.1)."""
         header = layout.headers[one.group]
         assert view.groups is not None
@@ -124,7 +152,7 @@ class MessageRows:
         own: dict[int, Any] = {
             PidTagInstID: header.id,
             PidTagInstanceNum: 0,
-            PidTagRowType: one.kind,
+            PidTagRowType: int(one.kind),
             PidTagDepth: header.level,
             PidTagContentCount: sum(group.count for group in groups),
             PidTagContentUnreadCount: sum(group.unread for group in groups),
@@ -132,12 +160,13 @@ class MessageRows:
         }
         for level, category in enumerate(definition.categories[: header.level + 1]):
             tag = category.term.tag
-            own[tag] = _one_of(source, tag, one.instance[1]) if tag & MULTIPLE else source.get(tag)
+            if source is not None:
+                own[tag] = _one_of(source, tag, one.instance[1]) if tag & MULTIPLE else source.get(tag)
             if category.extremum is not None and level == header.level:
                 own.setdefault(category.extremum.tag, self._extremum(definition, groups[0], view, header.first))
         return own
 
-    def _extremum(self, definition: Definition, group: Any, view: View, at: int) -> Any:
+    def _extremum(self, definition: Definition, group: Any, view: TableView, at: int) -> Any:
         """The value by which a group is ordered, as its messages have it."""
         category = definition.categories[-1]
         assert category.extremum is not None and view.groups is not None

@@ -13,6 +13,7 @@ from gromoxd.exmdb import objects as o
 from store import messages, requests
 from store.access import CREATE, READ_ANY
 from store.changes import Origin
+from store.changes import Origin
 from store.changes import Row as IndexRow
 from store.mapi import datarows, deleting, hierarchy
 from store.mapi import rows as r
@@ -67,7 +68,8 @@ def transfer(
     else:
         share_data(tx, (row.did for row in chosen))
         dids = [row.did if tx.access.everything else _made_by_actor(tx, row.did) for row in chosen]
-    _insert(tx, destination, [(row, mid, did) for row, mid, did in zip(chosen, mids, dids, strict=True)])
+    _insert(tx, destination, list(zip(chosen, mids, dids, strict=True)))
+    tx.effects.origins.append(Origin(destination.fid, list(mids), source.fid, [row.mid for row in chosen], move))
     origin = Origin(destination.fid, [new for _, new in pairs], source.fid, [old for old, _ in pairs], move)
     tx.effects.origins.append(origin)
     return pairs
