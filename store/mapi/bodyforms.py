@@ -34,6 +34,7 @@ class Bodies:
         self._bag: Bag = data.bag
         self._made: dict[int, str | bytes | None] = {}
         self._parts: tuple[list[Part], list[Part]] | None = None
+        self._native: int | None = None
 
     # ------------------------------------------------------------------------------------------ what there is
 
@@ -43,11 +44,12 @@ class Bodies:
 
     def _mail_parts(self, tag: int) -> list[Part]:
         """The parts of a delivered message that are its body in a form; none once a client has set a body."""
-        if tag == PidTagRtfCompressed or not self._data.referring:
+        if tag == PidTagRtfCompressed:
             return []
         if self._parts is None:
-            own = self._bag.keys() & set(FORMS) or self._data.big().keys() & set(FORMS)
-            self._parts = ([], []) if own else unfold.body_parts(self._data.parts)
+            data = self._data
+            own = not (self._bag.keys().isdisjoint(FORMS) and data.big().keys().isdisjoint(FORMS))
+            self._parts = ([], []) if own or not data.referring else unfold.body_parts(data.parts)
         return self._parts[0 if tag == PidTagBody else 1]
 
     @property
@@ -61,11 +63,14 @@ class Bodies:
     @property
     def native(self) -> int:
         """PidTagNativeBody."""
-        kept = self._bag.get(PidTagNativeBody)
-        if isinstance(kept, int) and kept in NATIVE_TAGS and self.stored(NATIVE_TAGS[kept]):
-            return kept
-        text, html, rich = (self.stored(tag) for tag in FORMS)
-        return convert.native_body(text, rich, html, self.in_sync)
+        if self._native is None:
+            kept = self._bag.get(PidTagNativeBody)
+            if isinstance(kept, int) and kept in NATIVE_TAGS and self.stored(NATIVE_TAGS[kept]):
+                self._native = kept
+            else:
+                text, html, rich = (self.stored(tag) for tag in FORMS)
+                self._native = convert.native_body(text, rich, html, self.in_sync)
+        return self._native
 
     @property
     def code_page(self) -> int | None:
