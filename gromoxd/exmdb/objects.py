@@ -115,7 +115,8 @@ class Spooled(Result, frozen=True):
 class Imported(Result, frozen=True):
     """What synchronisation brings along ([MS-OXCFXICS] 2.2.3.2.4.2): source key, change key, predecessor change list.
 
-    `fail_on_conflict`: answer `Saved.conflict` and change nothing when both sides changed; else the later change wins.
+    `fail_on_conflict`: change nothing when both sides changed; else the later change wins (3.1.5.6.2.2) and the other
+    version is kept in the folder Conflicts of a private mailbox, unless it is associated.
     """
 
     source_key: bytes
@@ -126,7 +127,11 @@ class Imported(Result, frozen=True):
 
 
 class Saved(Result, frozen=True):
-    """A message after it was saved. `conflict`: see Imported; `ignored`: the mailbox had this or a later version."""
+    """A message after it was saved.
+
+    `ignored`: what was imported was not taken. `conflict`: both sides had changed. The change number of neither counts
+    as seen by the client: it has to download what is here now.
+    """
 
     fid: int
     mid: int

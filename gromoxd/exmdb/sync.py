@@ -12,7 +12,7 @@ from typing import ClassVar
 from gromoxd.exmdb.calls import Call, Done, Result
 from gromoxd.exmdb.objects import Bag, Partial, Saved
 
-NORMAL, ASSOCIATED, READ_STATE, NO_DELETIONS, BY_DELIVERY_TIME, NO_LONGER_IN_SCOPE = 1, 2, 4, 8, 16, 32
+NORMAL, ASSOCIATED, READ_STATE, NO_DELETIONS, BY_DELIVERY_TIME, IGNORE_OUT_OF_SCOPE = 1, 2, 4, 8, 16, 32
 """What `GetContentChanges.flags` asks for (SynchronizationFlags and -ExtraFlags, 2.2.3.2.1.1)."""
 
 
@@ -41,7 +41,10 @@ class ContentChanges(Result, frozen=True):
 
 
 class GetContentChanges(Call[ContentChanges], frozen=True):
-    """What changed in a folder since `state` (3.2.5.3). `restriction`: encoded, b'' for none. ecInvalidParam."""
+    """What changed in a folder since `state` (3.2.5.3). `restriction`: encoded, b'' for none.
+
+    ecInvalidParam for states and restrictions that are none, ecNotSupported for search folders.
+    """
 
     fid: int
     state: State
@@ -65,11 +68,12 @@ class GetHierarchyChanges(Call[HierarchyChanges], frozen=True):
 
 
 class ImportedFolder(Result, frozen=True):
-    """`ignored`: the mailbox has this or a later version."""
+    """`ignored` and `conflict` as in `objects.Saved`."""
 
     fid: int
     cn: int
     ignored: bool = False
+    conflict: bool = False
 
 
 class ImportFolder(Call[ImportedFolder], frozen=True):
@@ -89,7 +93,10 @@ class ImportFolder(Call[ImportedFolder], frozen=True):
 
 
 class ImportDeletes(Call[Partial], frozen=True):
-    """Delete messages of a folder, or with `hierarchy` folders below it, by source keys (2.2.3.2.4.5)."""
+    """Delete messages of a folder, or with `hierarchy` folders below it, by source keys (2.2.3.2.4.5): all or none.
+
+    What is gone already is passed over; what was never here will not be taken when it comes later (3.2.5.9.4.5).
+    """
 
     writes: ClassVar[bool] = True
     fid: int
@@ -99,7 +106,10 @@ class ImportDeletes(Call[Partial], frozen=True):
 
 
 class ImportMove(Call[Saved], frozen=True):
-    """Move a message as a client did (2.2.3.2.4.4): it gets the source key and versions that the client gave it."""
+    """Move a message as a client did (2.2.3.2.4.4): it gets the source key and versions that the client gave it.
+
+    `Saved.conflict`: the mailbox had a version that the client does not know; it is now the moved message's.
+    """
 
     writes: ClassVar[bool] = True
     source_fid: int
@@ -120,13 +130,13 @@ class ImportReadState(Call[Done], frozen=True):
 
 
 class GetSourceKeys(Call[list[bytes]], frozen=True):
-    """The source keys of messages or folders by id; of ids that do not exist what they would be."""
+    """The source keys of messages or folders by id; of ids that do not exist what they would be. ecAccessDenied."""
 
     ids: list[int]
 
 
 class FindSourceKeys(Call[list[int]], frozen=True):
-    """The ids of source keys, 0 for objects that are not here."""
+    """The ids of source keys, 0 for objects that are not here or not to be seen. ecAccessDenied."""
 
     source_keys: list[bytes]
 

@@ -21,10 +21,10 @@ from store.access import CREATE, EDIT_ANY, EDIT_OWNED
 from store.changes import Flagged, Pieces
 from store.changes import Row as IndexRow
 from store.flags import PAGE_SHIFT
-from store.mapi import applying, datarows, readstate, rows, source, unfolding, versions
+from store.mapi import applying, conflicts, datarows, readstate, rows, source, unfolding, versions
 from store.mapi.datarows import Data
 from store.mapi.hierarchy import is_search
-from store.mapi.marks import MARKS, MF_DELIVERED, MF_EVER_READ, MF_SAID, MF_UNMODIFIED, mark
+from store.mapi.marks import MARKS, MF_DELIVERED, MF_EVER_READ, MF_READ, MF_SAID, MF_UNMODIFIED, mark
 from store.mapi.rows import ASSOCIATED, Row
 from store.state import FolderRow
 from store.transaction import Handler, Transaction
@@ -155,24 +155,31 @@ def _list(
 
 
 class _Job:
-    """A change under way. `versions`: those that the message is to have, if synchronisation brings them."""
+    """A change under way.
 
-    __slots__ = ("changes", "data", "edit", "folder", "row", "versions", "word")
+    `versions`: those that the message is to have, if synchronisation brings them; `conflict`: it had changed here, too.
+    """
+
+    __slots__ = ("changes", "conflict", "data", "edit", "folder", "row", "versions", "word")
 
     def __init__(self, folder: FolderRow, row: Row, data: Data, changes: o.Changes) -> None:
         self.folder, self.row, self.data, self.changes = folder, row, data, changes
         self.edit = applying.Edit()
         self.word = row.flags
         self.versions: versions.Versions | None = None
+        self.conflict = False
 
 
 def _change(tx: Transaction, call: o.SaveMessage, folder: FolderRow, row: Row) -> o.Saved:
     job = _Job(folder, row, datarows.load(tx, row.did), call.changes)
     may_edit(tx, folder.fid, job.data)
     if call.imported is not None:
-        verdict = versions.judge(tx.identity, job.data.props, row.cn, call.imported)
-        if not verdict.take or (verdict.version is Version.CONFLICT and call.imported.fail_on_conflict):
-            return _leave(tx, job, call.imported, verdict)
+        verdict = versions.judge(tx.identity, job.data.props, row.cn, call.imported, filetime(row.received))
+        job.conflict = verdict.version is Version.CONFLICT
+        if not verdict.take or (job.conflict and call.imported.fail_on_conflict):
+            return _leave(tx, job, call, verdict)
+        if job.conflict:
+            conflicts.keep_here(tx, folder, row)
         job.versions = verdict.versions
         put = {**call.changes.set, PidTagLastModificationTime: call.imported.modified_nt}
         whole = o.Changes(put, call.changes.delete, call.changes.recipients, call.changes.attachments)
@@ -182,19 +189,30 @@ def _change(tx: Transaction, call: o.SaveMessage, folder: FolderRow, row: Row) -
     return _carry_out(tx, job, call.spooled)
 
 
-def _leave(tx: Transaction, job: _Job, imported: o.Imported, verdict: versions.Verdict) -> o.Saved:
+def _leave(tx: Transaction, job: _Job, call: o.SaveMessage, verdict: versions.Verdict) -> o.Saved:
     """The content stays. After a conflict that is won here the message is the successor of both versions."""
     row = job.row
-    if verdict.version is not Version.CONFLICT:
-        return o.Saved(row.fid, row.mid, row.uid, row.cn, ignored=True)
-    if imported.fail_on_conflict or verdict.versions is None:
-        return o.Saved(row.fid, row.mid, row.uid, row.cn, conflict=True)
+    imported = call.imported
+    if imported is None or verdict.versions is None or imported.fail_on_conflict:
+        return o.Saved(row.fid, row.mid, row.uid, row.cn, job.conflict, True)
+    _keep_there(tx, job, call)
     datarows.own(tx, job.data)
     versions.keep(job.data.props, verdict.versions, 0)
     cn = tx.new_cns()
     datarows.write(tx, job.data)
     reflag(tx, job.folder, row, row.flags, cn, cn, job.data.did)
-    return o.Saved(row.fid, row.mid, row.uid, cn, ignored=True)
+    return o.Saved(row.fid, row.mid, row.uid, cn, True, True)
+
+
+def _keep_there(tx: Transaction, job: _Job, call: o.SaveMessage) -> None:
+    """Keep the client's version of a message, which lost a conflict."""
+    folder = conflicts.place(tx, job.folder, job.row)
+    if folder is None or call.imported is None:
+        return
+    put = {PidTagMessageFlags: MF_READ, **call.changes.set, PidTagLastModificationTime: call.imported.modified_nt}
+    changes = o.Changes(put, [], call.changes.recipients, call.changes.attachments)
+    with conflicts.as_system(tx):
+        _create(tx, o.SaveMessage(folder.fid, 0, 0, changes, b"", spooled=call.spooled), folder, 0)
 
 
 def _carry_out(tx: Transaction, job: _Job, spooled: list[o.Spooled]) -> o.Saved:
@@ -267,7 +285,7 @@ def _change_data(tx: Transaction, job: _Job) -> o.Saved:
     else:
         datarows.write(tx, data)
     reflag(tx, job.folder, row, job.word, cn, cn, data.did)
-    return o.Saved(row.fid, row.mid, row.uid, cn)
+    return o.Saved(row.fid, row.mid, row.uid, cn, job.conflict)
 
 
 def _modified(tx: Transaction, data: Data, edit: applying.Edit) -> None:
@@ -284,12 +302,12 @@ def _change_source(tx: Transaction, job: _Job, cn: int) -> o.Saved:
     datarows.write_sourced(tx, data, made.digest)
     if not made.new:
         reflag(tx, folder, row, job.word, cn, cn, data.did)
-        return o.Saved(row.fid, row.mid, row.uid, cn)
+        return o.Saved(row.fid, row.mid, row.uid, cn, job.conflict)
     if made.digest.size > row.size:
         messages.check_quota(tx, made.digest.size - row.size, receiving=False)
     messages.remove(tx, folder, [(row.uid, row.mid, row.flags, row.size, row.did)], cn, stays=True)
     uid = _list(tx, folder, row.mid, data, made.digest, job.word, cn, row.received)
-    return o.Saved(row.fid, row.mid, uid, cn)
+    return o.Saved(row.fid, row.mid, uid, cn, job.conflict)
 
 
 WRITES: dict[type[Any], Handler] = {o.SaveMessage: save_message}

@@ -6,6 +6,7 @@ something can have been deleted the ids that exist are compared with those that 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,21 +19,26 @@ from gromoxd.mapi.evaluate import compile_restriction
 from gromoxd.mapi.ids import GID_SIZE, gid, gid_parse
 from gromoxd.mapi.idset import IdSet, RangeSet
 from gromoxd.mapi.restrictions import decode_restriction
-from store.access import READ_ANY, VISIBLE
+from store.access import READ_ANY, Access
 from store.mapi import rows as r
+from store.mapi.loading import Data, Env
+from store.mapi.properties import View
 from store.mapi.reading import Reading
-from store.mapi.tablerows import MessageRows
+from store.pace import Pace
 from store.sql import row, rows
 
 INLINE_MESSAGES = 1000
 MOST_KEYS = 100_000
+FEW_RANGES, MANY_IDS = 1000, 20_000
 _SPAN = pages.PAGE_SPAN - 1
 CHANGED_SQL = f"""
     SELECT m.mid, m.fid, m.uid, 0, m.flags, m.modseq, m.cn, m.size, m.received, m.sent, m.did, 0
     FROM pages p CROSS JOIN messages m
       ON m.fid = p.fid AND m.uid BETWEEN p.number * {pages.PAGE_SPAN} AND p.number * {pages.PAGE_SPAN} + {_SPAN}
     WHERE p.fid = ? AND p.cn > ? AND m.modseq > ?"""
-ASSOCIATED_SQL = f"SELECT {r.UNLISTED_COLUMNS} FROM unlisted WHERE fid=? AND kind={r.ASSOCIATED} AND modseq > ?"
+ASSOCIATED_OF = f"FROM unlisted WHERE fid=? AND kind={r.ASSOCIATED}"
+ASSOCIATED_SQL = f"SELECT {r.UNLISTED_COLUMNS} {ASSOCIATED_OF} AND modseq > ?"
+FOLDERS_SQL = "SELECT fid, parent_fid, changed_cn FROM folders WHERE fid NOT IN (SELECT fid FROM search_folders)"
 
 
 class SourceKeys:
@@ -61,16 +67,23 @@ class SourceKeys:
 
     def idset(self, ids: Iterable[int]) -> IdSet:
         """An IDSET of ids, those of other replicas by their own GIDs."""
-        own = RangeSet(sorted(ids))
+        own = RangeSet(list(ids))
         found = IdSet()
-        if self.foreign:
-            for key, id_ in rows(self._db, "SELECT source_key, id FROM source_keys"):
-                if id_ in own and len(key) == GID_SIZE:
+        if self.foreign and own:
+            for key, id_ in self._foreign(own):
+                if len(key) == GID_SIZE:
                     own.remove(id_)
                     found.add(*gid_parse(key))
         for low, high in own.ranges():
             found.add_range(self.guid, low, high)
         return found
+
+    def _foreign(self, ids: RangeSet) -> list[tuple[bytes, int]]:
+        if ids.range_count < FEW_RANGES and len(ids) < MANY_IDS:
+            sql = "SELECT source_key, id FROM source_keys WHERE id IN carray(?)"
+            return rows(self._db, sql, (apsw.carray(array("q", ids)),))
+        found = rows(self._db, "SELECT source_key, id FROM source_keys")
+        return [(key, id_) for key, id_ in found if id_ in ids]
 
 
 class Seen:
@@ -117,17 +130,24 @@ class _Contents:
         self.reading = reading
         self.db = reading.reader.db
         self.call = call
+        found = row(self.db, "SELECT cn, messages, pruned_cn FROM folders WHERE fid=?", (call.fid,))
+        if found is None:
+            raise MapiError(Ec.ecNotFound, f"folder {call.fid:#x}")
+        if row(self.db, "SELECT 1 FROM search_folders WHERE fid=?", (call.fid,)) is not None:
+            raise MapiError(Ec.ecNotSupported, "synchronisation of a search folder")
+        self.cn, self.messages, self.pruned_cn = found
         self.keys = SourceKeys(self.db)
         guid = self.keys.guid
         self.seen = Seen(call.state.seen, guid)
         self.seen_fai = Seen(call.state.seen_fai, guid)
         self.read = Seen(call.state.read, guid)
         self.given = idset(call.state.given)
-        found = row(self.db, "SELECT cn FROM folders WHERE fid=?", (call.fid,))
-        if found is None:
-            raise MapiError(Ec.ecNotFound, f"folder {call.fid:#x}")
-        self.cn: int = found[0]
         self.matches = self._restriction()
+        self.changed: list[r.Row] = []
+        self.left: list[int] = []
+        """What changed and is outside of the restriction."""
+        self.marks: dict[int, bool] = {}
+        """What is as the client has it but for its read mark."""
 
     def _restriction(self) -> Any:
         if not self.call.restriction:
@@ -141,84 +161,136 @@ class _Contents:
         """Those that the restriction leaves out."""
         if self.matches is None:
             return set()
-        found = MessageRows(self.reading).rows([m.mid for m in messages])
-        return {mid for mid, properties in found if not self.matches(properties)}
+        env, pace = Env.of(self.reading), Pace()
+        outside = set()
+        for message in messages:
+            pace.step()
+            if not self.matches(View(env, message, Data.slim(env, message.did))):
+                outside.add(message.mid)
+        return outside
 
-    # ------------------------------------------------------------------------------------------ rows
-
-    def _listed(self, floor: int) -> list[r.Row]:
-        return [r.Row(*line) for line in rows(self.db, CHANGED_SQL, (self.call.fid, floor, floor))]
-
-    def _associated(self, floor: int) -> list[r.Row]:
-        return [r.Row(*line) for line in rows(self.db, ASSOCIATED_SQL, (self.call.fid, floor))]
+    # ------------------------------------------------------------------------------------------ what changed
 
     def changes(self) -> s.ContentChanges:
+        """The answer."""
         flags = self.call.flags
-        changed: list[r.Row] = []
-        gone_out: list[int] = []
-        marks: list[r.Row] = []
         if flags & s.ASSOCIATED:
-            fresh = [m for m in self._associated(self.seen_fai.floor) if m.cn not in self.seen_fai]
-            self._sort_out(fresh, changed, gone_out)
+            found = rows(self.db, ASSOCIATED_SQL, (self.call.fid, self.seen_fai.floor))
+            self._sort_out([m for m in map(r.Row._make, found) if m.cn not in self.seen_fai])
         if flags & s.NORMAL:
-            floor = min(self.seen.floor, self.read.floor) if flags & s.READ_STATE else self.seen.floor
-            candidates = self._listed(floor)
-            fresh = [m for m in candidates if m.cn not in self.seen]
-            if flags & s.BY_DELIVERY_TIME:
-                fresh.sort(key=lambda m: m.received, reverse=True)
-            self._sort_out(fresh, changed, gone_out)
-            if flags & s.READ_STATE and not self.reading.box.public:
-                marks = [m for m in candidates if m.cn in self.seen and m.modseq > m.cn and m.modseq not in self.read]
+            self._normal()
+        changed = self.keys.idset(m.mid for m in self.changed)
         known = self.given
-        out = known & self.keys.idset(gone_out) if gone_out else IdSet()
-        deleted = self._deleted() if not flags & s.NO_DELETIONS and known else IdSet()
-        read, unread = self._read_marks(marks)
-        given = (known - deleted - out) | self.keys.idset(m.mid for m in changed)
+        out = IdSet()
+        if self.left and not flags & s.IGNORE_OUT_OF_SCOPE:
+            out = known & self.keys.idset(self.left)
+        deleted = IdSet() if flags & s.NO_DELETIONS or not known else self._deleted(known | changed)
+        read, unread = self._read_marks()
         return s.ContentChanges(
-            [(m.mid, m.cn, m.size, m.associated) for m in changed], _octets(deleted),
-            _octets(out), _octets(read), _octets(unread), self._state(given),
+            [(m.mid, m.cn, m.size, m.associated) for m in self.changed], _octets(deleted), _octets(out),
+            _octets(read), _octets(unread), self._state((known - deleted - out) | changed),
         )  # fmt: skip
 
-    def _sort_out(self, fresh: list[r.Row], changed: list[r.Row], gone_out: list[int]) -> None:
+    def _normal(self) -> None:
+        flags, seen = self.call.flags, self.seen
+        floor = min(seen.floor, self.read.floor) if flags & s.READ_STATE else seen.floor
+        found = rows(self.db, CHANGED_SQL, (self.call.fid, floor, floor))
+        candidates = list(map(r.Row._make, found))
+        fresh = [m for m in candidates if m.cn not in seen]
+        marked: list[r.Row] = []
+        if flags & s.READ_STATE and not self.reading.box.public:
+            marked = [m for m in candidates if m.modseq > m.cn and m.cn in seen and m.modseq not in self.read]
+            if self.matches is not None:
+                marked = self._of_scope(marked, fresh)
+        if flags & s.BY_DELIVERY_TIME:
+            fresh.sort(key=lambda m: m.received, reverse=True)
+        self._sort_out(fresh)
+        self.marks = {m.mid: bool(m.flags & pages.SEEN) for m in marked}
+
+    def _of_scope(self, marked: list[r.Row], fresh: list[r.Row]) -> list[r.Row]:
+        """Of messages that were marked those that are in scope as before; what came into it is fresh."""
+        given = self.given
+        outside = self._outside(marked)
+        self.left += outside
+        within = [m for m in marked if m.mid not in outside]
+        new = {m.mid for m in within if not given & self.keys.idset([m.mid])}
+        fresh += [m for m in within if m.mid in new]
+        return [m for m in within if m.mid not in new]
+
+    def _sort_out(self, fresh: list[r.Row]) -> None:
         outside = self._outside(fresh)
-        changed += [message for message in fresh if message.mid not in outside]
-        gone_out += outside
+        self.changed += [message for message in fresh if message.mid not in outside] if outside else fresh
+        self.left += outside
 
-    def _deleted(self) -> IdSet:
-        """What the client was given and does not exist here any more: looked for only when the folder changed since."""
-        if self.cn <= min(self.seen.floor, self.seen_fai.floor or self.seen.floor) and not self.keys.foreign:
+    # ------------------------------------------------------------------------------------------ what went
+
+    def _deleted(self, known: IdSet) -> IdSet:
+        """What the client has and is not here any more.
+
+        The tombstones since the state tell, unless the number of what is left says that they do not.
+        """
+        flags = self.call.flags
+        floor = min(
+            self.seen.floor if flags & s.NORMAL else self.cn, self.seen_fai.floor if flags & s.ASSOCIATED else self.cn
+        )
+        if floor >= self.pruned_cn:
+            gone = self._buried(floor) & known
+            if self.matches is not None or len(known) - len(gone) == self._count():
+                return gone
+        return known - self.keys.idset(self._there())
+
+    def _buried(self, floor: int) -> IdSet:
+        if floor >= self.cn:
             return IdSet()
-        fid = self.call.fid
-        there = [mid for (mid,) in self.db.execute("SELECT mid FROM messages WHERE fid=?", (fid,))]
-        sql = f"SELECT mid FROM unlisted WHERE fid=? AND kind={r.ASSOCIATED}"
-        there += (mid for (mid,) in self.db.execute(sql, (fid,)))
-        return self.given - self.keys.idset(there)
+        mids = array("Q")
+        for (octets,) in self.db.execute("SELECT mids FROM tombstones WHERE fid=? AND cn > ?", (self.call.fid, floor)):
+            mids.frombytes(octets)
+        if not mids:
+            return IdSet()
+        there = {m.mid for m in r.several(self.db, self.call.fid, mids) if not m.deleted}
+        return self.keys.idset(set(mids) - there)
 
-    def _read_marks(self, marks: list[r.Row]) -> tuple[IdSet, IdSet]:
-        outside = self._outside(marks)
-        states = {m.mid: bool(m.flags & pages.SEEN) for m in marks if m.mid not in outside}
+    @property
+    def _with_associated(self) -> bool:
+        return bool(self.call.flags & s.ASSOCIATED or self.seen_fai.set)
+
+    def _count(self) -> int:
+        """How many messages a client without restriction has in the end."""
+        count: int = self.messages if self.call.flags & s.NORMAL or self.seen.set else 0
+        if self._with_associated:
+            count += row(self.db, f"SELECT count(*) {ASSOCIATED_OF}", (self.call.fid,))[0]
+        return count
+
+    def _there(self) -> list[int]:
+        there = [mid for (mid,) in self.db.execute("SELECT mid FROM messages WHERE fid=?", (self.call.fid,))]
+        return there + [mid for (mid,) in self.db.execute(f"SELECT mid {ASSOCIATED_OF}", (self.call.fid,))]
+
+    # ------------------------------------------------------------------------------------------ read marks, state
+
+    def _read_marks(self) -> tuple[IdSet, IdSet]:
+        states = self.marks
         if self.call.flags & s.READ_STATE and self.reading.box.public:
-            sql = "SELECT mid, read, cn FROM read_states WHERE member=? AND fid=? AND cn>?"
-            member = self.reading.actor.lower()
-            found = rows(self.db, sql, (member, self.call.fid, self.read.floor))
-            states = {mid: bool(read) for mid, read, cn in found if cn not in self.read}
+            states = self._own_marks()
+        if not states:
+            return IdSet(), IdSet()
         read = self.keys.idset(mid for mid, on in states.items() if on) & self.given
         unread = self.keys.idset(mid for mid, on in states.items() if not on) & self.given
         return read, unread
 
+    def _own_marks(self) -> dict[int, bool]:
+        """The reader's own marks of a public store, of messages that are not among the changed ones."""
+        sql = "SELECT mid, read, cn FROM read_states WHERE member=? AND fid=? AND cn>?"
+        found = rows(self.db, sql, (self.reading.access.actor, self.call.fid, self.read.floor))
+        fresh = {m.mid for m in self.changed}
+        return {mid: bool(read) for mid, read, cn in found if cn not in self.read and mid not in fresh}
+
     def _state(self, given: IdSet) -> s.State:
-        guid, cn, flags = self.keys.guid, self.cn, self.call.flags
-        if self.reading.box.public and flags & s.READ_STATE:
-            member = self.reading.actor.lower()
-            sql = "SELECT max(cn) FROM read_states WHERE member=? AND fid=?"
-            read_cn = max(cn, row(self.db, sql, (member, self.call.fid))[0] or 0)
-        else:
-            read_cn = cn
+        guid, cn, flags, state = self.keys.guid, self.cn, self.call.flags, self.call.state
         return s.State(
             given.encode(),
-            self.seen.up_to(guid, cn) if flags & s.NORMAL else self.call.state.seen,
-            self.seen_fai.up_to(guid, cn) if flags & s.ASSOCIATED else self.call.state.seen_fai,
-            self.read.up_to(guid, read_cn) if flags & s.READ_STATE else self.call.state.read,
+            self.seen.up_to(guid, cn) if flags & s.NORMAL else state.seen,
+            self.seen_fai.up_to(guid, cn) if flags & s.ASSOCIATED else state.seen_fai,
+            self.read.up_to(guid, cn) if flags & s.READ_STATE else state.read,
         )
 
 
@@ -231,39 +303,50 @@ def _octets(found: IdSet) -> bytes:
 
 def get_hierarchy_changes(reading: Reading, call: s.GetHierarchyChanges) -> s.HierarchyChanges:
     """sync.GetHierarchyChanges."""
+    _concerned(reading)
     db = reading.reader.db
     db.execute("BEGIN")
     try:
-        keys = SourceKeys(db)
-        seen, given = Seen(call.state.seen, keys.guid), idset(call.state.given)
-        folders = rows(db, "SELECT fid, parent_fid, changed_cn FROM folders WHERE fid NOT IN"
-                           " (SELECT fid FROM search_folders)")  # fmt: skip
-        cn = row(db, "SELECT max(max(hierarchy_cn), (SELECT max(changed_cn) FROM folders)) FROM mailbox")[0]
+        return _hierarchy(reading, call)
     finally:
         db.execute("COMMIT")
+
+
+def _hierarchy(reading: Reading, call: s.GetHierarchyChanges) -> s.HierarchyChanges:
+    db = reading.reader.db
+    keys = SourceKeys(db)
+    seen, given = Seen(call.state.seen, keys.guid), idset(call.state.given)
+    folders = rows(db, FOLDERS_SQL)
+    cn = row(db, "SELECT max(hierarchy_cn, (SELECT max(changed_cn) FROM folders)) FROM mailbox")[0]
     children: dict[int, list[tuple[int, int]]] = {}
     for fid, parent, changed_cn in folders:
         children.setdefault(parent, []).append((fid, changed_cn))
     if call.fid not in {fid for fid, _, _ in folders}:
         raise MapiError(Ec.ecNotFound, f"folder {call.fid:#x}")
-    below = [(fid, n) for fid, n in _below(children, call.fid) if reading.access.everything
-             or reading.access.rights(fid) & (VISIBLE | READ_ANY)]  # fmt: skip
+    below = _below(children, call.fid, reading.access)
     there = keys.idset(fid for fid, _ in below)
-    changed = [(fid, n) for fid, n in below if n not in seen]
-    return s.HierarchyChanges(
-        changed, _octets(given - there), s.State(there.encode(), seen.up_to(keys.guid, cn), b"", b"")
-    )
+    # What was moved here, or became visible, comes with its folders, which did not change themselves.
+    new = there - given
+    changed = [(fid, n) for fid, n in below if n not in seen or (new and keys.idset([fid]) & new)]
+    state = s.State(there.encode(), seen.up_to(keys.guid, cn))
+    return s.HierarchyChanges(changed, _octets(given - there), state)
 
 
-def _below(children: dict[int, list[tuple[int, int]]], top: int) -> list[tuple[int, int]]:
-    """The folders below one, each before its children."""
+def _below(children: dict[int, list[tuple[int, int]]], top: int, access: Access) -> list[tuple[int, int]]:
+    """The folders below one that are shown to the reader, each before its children."""
     found: list[tuple[int, int]] = []
     waiting = [top]
     while waiting:
-        kids = sorted(children.get(waiting.pop(), ()))
+        kids = [(fid, cn) for fid, cn in sorted(children.get(waiting.pop(), ())) if access.sees(fid)]
         found += kids
         waiting += [fid for fid, _ in kids]
     return found
+
+
+def _concerned(reading: Reading) -> None:
+    """ecAccessDenied to those to whom nothing in the mailbox is open."""
+    if not reading.access.anywhere():
+        raise MapiError(Ec.ecAccessDenied, "mailbox")
 
 
 # ---------------------------------------------------------------------------------------------- source keys
@@ -271,6 +354,7 @@ def _below(children: dict[int, list[tuple[int, int]]], top: int) -> list[tuple[i
 
 def get_source_keys(reading: Reading, call: s.GetSourceKeys) -> list[bytes]:
     """sync.GetSourceKeys. A source key tells nothing but what its id does."""
+    _concerned(reading)
     _few(call.ids)
     keys = SourceKeys(reading.reader.db)
     return [keys.of(id_) for id_ in call.ids]
@@ -278,6 +362,7 @@ def get_source_keys(reading: Reading, call: s.GetSourceKeys) -> list[bytes]:
 
 def find_source_keys(reading: Reading, call: s.FindSourceKeys) -> list[int]:
     """sync.FindSourceKeys."""
+    _concerned(reading)
     _few(call.source_keys)
     db = reading.reader.db
     keys = SourceKeys(db)
@@ -287,11 +372,9 @@ def find_source_keys(reading: Reading, call: s.FindSourceKeys) -> list[int]:
 def _exists(reading: Reading, id_: int) -> bool:
     db, access = reading.reader.db, reading.access
     if row(db, "SELECT 1 FROM folders WHERE fid=?", (id_,)) is not None:
-        return access.may(id_, VISIBLE) or access.may(id_, READ_ANY)
-    try:
-        return access.may(r.find(db, id_).fid, READ_ANY)
-    except MapiError:
-        return False
+        return access.sees(id_)
+    found = r.look_up(db, id_)
+    return found is not None and not found.deleted and access.may(found.fid, READ_ANY)
 
 
 def _few(items: list[Any]) -> None:

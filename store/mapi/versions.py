@@ -75,9 +75,10 @@ class Verdict(NamedTuple):
     versions: Versions | None
 
 
-def judge(identity: Identity, bag: Bag, cn: int, imported: Imported) -> Verdict:
+def judge(identity: Identity, bag: Bag, cn: int, imported: Imported, received_nt: int = 0) -> Verdict:
     """Compare the client's version with the one that is here ([MS-OXCFXICS] 3.1.5.6.1, 3.1.5.6.2.2).
 
+    `received_nt`: when a message that was never changed came.
     Whoever wins a conflict is the successor of both: of a loser here nothing is left, to a loser there the winner is a
     new change.
     """
@@ -88,7 +89,7 @@ def judge(identity: Identity, bag: Bag, cn: int, imported: Imported) -> Verdict:
     if version is Version.NEWER:
         return Verdict(True, version, there)
     modified: Any = bag.get(PidTagLastModificationTime)
-    local_time = modified if isinstance(modified, int) else 0
+    local_time = modified if isinstance(modified, int) else received_nt
     merged = ids.pcl_merge(here.pcl, there.pcl)
     if ids.remote_wins(local_time, here.change_key, imported.modified_nt, there.change_key):
         return Verdict(True, version, Versions(there.change_key, merged))
@@ -102,10 +103,15 @@ def find(tx: Transaction, source_key: bytes) -> int:
     """The id that a source key stands for, 0 when it is another replica's and not known. ecInvalidParam."""
     if not 17 <= len(source_key) <= LONGEST_KEY:
         raise MapiError(Ec.ecInvalidParam, "source key")
-    if len(source_key) == GID_SIZE and source_key[:16] == tx.identity.guid:
+    if is_own(tx, source_key):
         return ids.gid_parse(source_key)[1]
     found = row(tx.db, "SELECT id FROM source_keys WHERE source_key=?", (source_key,))
     return found[0] if found else 0
+
+
+def is_own(tx: Transaction, source_key: bytes) -> bool:
+    """Whether a source key is of this mailbox's ids."""
+    return len(source_key) == GID_SIZE and source_key[:16] == tx.identity.guid
 
 
 def learn(tx: Transaction, source_key: bytes, id_: int) -> None:

@@ -112,14 +112,14 @@ def conflicting(box: Harness, at: int, fail: bool = False) -> tuple[o.Saved, o.S
 
 def test_the_later_change_wins(box: Harness) -> None:
     here, there = conflicting(box, LATE)
-    assert (there.conflict, there.ignored) == (False, False)
+    assert (there.conflict, there.ignored) == (True, False)
     assert bag(box, here.mid)[PidTagSubject] == "there"
     assert of(box, here.mid) == (gid(A, 6), {A: 6, own(box): here.cn})
 
 
 def test_the_earlier_change_loses(box: Harness) -> None:
     here, there = conflicting(box, EARLY)
-    assert (there.conflict, there.ignored, there.uid) == (False, True, here.uid)
+    assert (there.conflict, there.ignored, there.uid) == (True, True, here.uid)
     assert bag(box, here.mid)[PidTagSubject] == "here"
     assert there.cn > here.cn
     assert of(box, here.mid) == (gid(own(box), there.cn), {A: 6, own(box): there.cn})
@@ -129,7 +129,7 @@ def test_the_earlier_change_loses(box: Harness) -> None:
 
 def test_fail_on_conflict(box: Harness) -> None:
     here, there = conflicting(box, LATE, fail=True)
-    assert there == o.Saved(INBOX, here.mid, here.uid, here.cn, conflict=True)
+    assert there == o.Saved(INBOX, here.mid, here.uid, here.cn, conflict=True, ignored=True)
     assert bag(box, here.mid)[PidTagSubject] == "here"
 
 
