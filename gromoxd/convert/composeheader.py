@@ -6,7 +6,9 @@ import binascii
 from collections.abc import Sequence
 
 from gromoxd.convert import headerlines as h
+from gromoxd.errors import WireError
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.entryids import AddressBookEntryId, FlatEntryList, OneOffEntryId, parse_entryid
 from gromoxd.mapi.proptags import (
     PidTagAddressType,
     PidTagClientSubmitTime,
@@ -32,6 +34,7 @@ from gromoxd.mapi.proptags import (
     PidTagReadReceiptRequested,
     PidTagReadReceiptSmtpAddress,
     PidTagRecipientType,
+    PidTagReplyRecipientEntries,
     PidTagSenderAddressType,
     PidTagSenderEmailAddress,
     PidTagSenderName,
@@ -47,7 +50,7 @@ from gromoxd.mapi.proptags import (
 )
 from gromoxd.mapi.times import UNIX_EPOCH_NT, unix_seconds
 
-MAX_RECIPIENTS = 20_000
+MAX_RECIPIENTS, MAX_REPLIES = 20_000, 100
 _P1 = 0x10000000
 """Set in PidTagRecipientType of who already got the message ([MS-OXOMSG] 2.2.3.1)."""
 _IMPORTANCE = {0: ("Low", "5"), 2: ("High", "1")}
@@ -69,6 +72,9 @@ def header_fields(props: Bag, recipients: Sequence[Bag], host: str, bcc: bool) -
         boxes = [h.mailbox(*person(bag, host)) for bag in recipients[:MAX_RECIPIENTS] if _kind(bag) == kind]
         if boxes:
             fields.append(h.address_list(name, boxes))
+    replies = _reply_to(props, host)
+    if replies:
+        fields.append(h.address_list("Reply-To", [h.mailbox(*who) for who in replies]))
     for make in (_subject, _identifiers, _conversation, _marks, _lists):
         make(props, fields)
     _receipts(props, fields, sender or author, host)
@@ -148,6 +154,24 @@ def originators(props: Bag, host: str) -> tuple[Person | None, Person | None]:
         return author or sender, None
     same = author[1].lower() == sender[1].lower() if author[1] or sender[1] else author == sender
     return author, None if same else sender
+
+
+def _reply_to(props: Bag, host: str) -> list[Person]:
+    """The people of PidTagReplyRecipientEntries ([MS-OXCMAIL] 2.1.3.1.5), as far as their entry ids say an address."""
+    entries = props.get(PidTagReplyRecipientEntries)
+    if not isinstance(entries, bytes):
+        return []
+    found: list[Person] = []
+    try:
+        for entry in FlatEntryList.decode(entries).entries[:MAX_REPLIES]:
+            who = parse_entryid(entry)
+            if isinstance(who, OneOffEntryId):
+                found.append((who.display_name, smtp(who.address_type, who.email_address, "", host)))
+            elif isinstance(who, AddressBookEntryId):
+                found.append(("", smtp("EX", who.dn, "", host)))
+    except WireError:
+        return found
+    return [(name, address) for name, address in found if address]
 
 
 # ------------------------------------------------------------------------------------------ what the fields are

@@ -16,6 +16,7 @@ from gromoxd.convert.charsets import codepage
 from gromoxd.convert.headers import decode_header
 from gromoxd.convert.mime import Part
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.entryids import flat_entries, one_off
 from gromoxd.mapi.proptags import (
     PidTagAddressType,
     PidTagClientSubmitTime,
@@ -43,6 +44,7 @@ from gromoxd.mapi.proptags import (
     PidTagReadReceiptName,
     PidTagReadReceiptRequested,
     PidTagRecipientType,
+    PidTagReplyRecipientEntries,
     PidTagReplyRecipientNames,
     PidTagSenderAddressType,
     PidTagSenderEmailAddress,
@@ -62,6 +64,7 @@ MAX_STRING = 1000
 """Characters of a header's text kept as a property. The whole header is in the stored message."""
 MAX_DISPLAY = 4000
 MAX_REFERENCES = 16000
+MAX_REPLIES = 100
 
 Addresses = Mapping[bytes, list[Address]]
 
@@ -91,7 +94,7 @@ def header_bag(
     for name in fields.keys() & _RARE.keys():
         _RARE[name](bag, fields[name])
     if addresses.get(b"reply-to"):
-        bag[PidTagReplyRecipientNames] = display(addresses[b"reply-to"])
+        _replies(bag, addresses[b"reply-to"])
     return bag
 
 
@@ -136,6 +139,13 @@ def _originators(bag: Bag, addresses: Addresses) -> None:
         bag[PidTagSenderAddressType] = "SMTP"
         bag[PidTagSenderEmailAddress] = address
         bag[PidTagSenderSmtpAddress] = address
+
+
+def _replies(bag: Bag, addresses: list[Address]) -> None:
+    """Reply-To ([MS-OXCMAIL] 2.2.3.1.5)."""
+    bag[PidTagReplyRecipientNames] = display(addresses)
+    people = [person(address) for address in addresses[:MAX_REPLIES] if address.host is not None]
+    bag[PidTagReplyRecipientEntries] = flat_entries([one_off(name, smtp) for name, smtp in people])
 
 
 def _first(addresses: list[Address] | None) -> tuple[str, str] | None:

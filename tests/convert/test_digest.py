@@ -12,6 +12,7 @@ from gromoxd.convert.properties import split_subject
 from gromoxd.exmdb.calls import Digest
 from gromoxd.mapi import proptags as pt
 from gromoxd.mapi.bag import Bag, check_bag, decode_bag, decode_bags
+from gromoxd.mapi.entryids import flat_entries, one_off
 from gromoxd.mapi.times import filetime
 from tests.convert.samples import MIXED
 
@@ -75,7 +76,9 @@ def test_properties() -> None:
         pt.PidTagConversationIndex: b"\x01\x01\xda\x17\x32\x74" + bytes(16), pt.PidTagReadReceiptRequested: True,
         pt.PidTagReadReceiptName: "joerg@example.net", pt.PidTagReadReceiptEmailAddress: "joerg@example.net",
         pt.PidTagReadReceiptAddressType: "SMTP", pt.PidTagListUnsubscribe: "<mailto:x@y>",
-        pt.PidTagReplyRecipientNames: "Reply", pt.PidTagDisplayTo: "Bob, B.; alice@example.test",
+        pt.PidTagReplyRecipientNames: "Reply",
+        pt.PidTagReplyRecipientEntries: flat_entries([one_off("Reply", "reply@example.net")]),
+        pt.PidTagDisplayTo: "Bob, B.; alice@example.test",
         pt.PidTagDisplayCc: "Carol", pt.PidTagDisplayBcc: "dave@example.test", pt.PidTagMessageClass: "IPM.Note",
         pt.PidTagHasAttachments: False, pt.PidTagInternetCodepage: 65001,
     }  # fmt: skip
