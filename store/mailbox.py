@@ -154,10 +154,13 @@ class Mailbox:
     def is_long(self, call: c.Call[Any], actor: str = SYSTEM) -> bool:
         """Whether a read must run on a thread (`read_long`)."""
         estimate = _LONG.get(type(call))
-        if estimate is not None:
-            return estimate(self, call)
         mapi = dispatch.LONG.get(type(call))
-        return mapi is not None and mapi(Reading(self, self._reader, actor, self.access(actor)), call)
+        try:
+            if estimate is not None:
+                return estimate(self, call)
+            return mapi is not None and mapi(Reading(self, self._reader, actor, self.access(actor)), call)
+        except OverflowError:
+            return False  # a number that nothing has: `read` says so
 
     def read(self, call: c.Call[Any], actor: str) -> Any:
         """A quick read, in the loop."""
@@ -165,11 +168,14 @@ class Mailbox:
         self.authorise(call, access)
         self._keep_loaded()
         handler = dispatch.READS.get(type(call))
-        if handler is not None:
-            return handler(Reading(self, self._reader, actor, access), call)
-        if type(call) is c.ListFolders and not access.everything:
-            return self._visible(access)
-        return self._handler(call)(self, call, self._reader)
+        try:
+            if handler is not None:
+                return handler(Reading(self, self._reader, actor, access), call)
+            if type(call) is c.ListFolders and not access.everything:
+                return self._visible(access)
+            return self._handler(call)(self, call, self._reader)
+        except OverflowError as error:
+            raise as_mapi_error(error) from error
 
     def read_long(self, call: c.Call[Any], actor: str) -> Any:
         """A read on any thread."""
@@ -183,6 +189,8 @@ class Mailbox:
                 return handler(self, call, reader)
             assert mapi is not None
             return mapi(Reading(self, reader, actor, access), call)
+        except OverflowError as error:
+            raise as_mapi_error(error) from error
         finally:
             self._give_back(reader)
 

@@ -297,7 +297,7 @@ class BatchRunner:
             tx.flush()
         except MapiError as error:
             return error
-        except (apsw.Error, OSError, UnicodeError) as error:
+        except (apsw.Error, OSError, UnicodeError, OverflowError) as error:
             log.warning("write failed", extra={"call": type(write.call).__name__, "error": str(error)})
             return as_mapi_error(error)
         except Exception as error:
@@ -308,9 +308,11 @@ class BatchRunner:
 
 
 def as_mapi_error(error: BaseException) -> MapiError:
-    """The code for an exception of SQLite or the file system."""
+    """The code for an exception of SQLite or the file system, or for numbers too large for them."""
     if isinstance(error, MapiError):
         return error
+    if isinstance(error, OverflowError):
+        return MapiError(Ec.ecInvalidParam, "number out of range")
     full = isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in (28, 122))
     result = MapiError(Ec.ecStorageFull if full else Ec.ecError, str(error))
     result.__cause__ = error

@@ -6,6 +6,7 @@ without a row here fails `test_every_call_has_a_row`.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from gromoxd.errors import Ec, MapiError
@@ -354,6 +356,22 @@ def test_outcome(scene: Scene, row: Row, role: str) -> None:
 @pytest.mark.parametrize("row", CASES)
 def test_the_system_may_make_every_call(scene: Scene, row: Row) -> None:
     scene.call(row.build(scene), SYSTEM)
+
+
+NO_IDS = (0, -1, 0x99, 1 << 48, 1 << 62, 1 << 63, (1 << 64) - 1, -(1 << 63))
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_numbers_that_are_no_ids(scene: Scene, row: Row) -> None:
+    """Whatever numbers a call has, they give an answer or an error of the protocol."""
+    call = row.build(scene)
+    fields = [field for field in call.__struct_fields__ if type(getattr(call, field)) is int]
+    for field, value in itertools.product(fields, NO_IDS):
+        changed = msgspec.structs.replace(call, **{field: value})
+        if hasattr(changed, "request_id"):
+            changed = msgspec.structs.replace(changed, request_id=scene.request_id())
+        with contextlib.suppress(MapiError):
+            scene.call(changed, SYSTEM)
 
 
 @pytest.mark.parametrize("rows", MATRIX.values(), ids=[kind.__name__ for kind in MATRIX])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,9 +72,10 @@ def test_out_of_bounds_is_refused(head: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_garbage_bodies_raise_decode_errors_only(body: bytes) -> None:
+def test_garbage_bodies_raise_value_errors_only(body: bytes) -> None:
+    """msgspec.DecodeError or, for text that is none, UnicodeDecodeError: the link ends on any ValueError."""
     for decoder in (framing.REQUEST_DECODER, framing.HELLO_DECODER, framing.FAILURE_DECODER, framing.EVENT_DECODER):
         try:
             decoder.decode(body)
-        except msgspec.DecodeError:
+        except ValueError:
             continue
