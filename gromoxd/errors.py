@@ -41,6 +41,9 @@ class Ec(IntEnum):
     ecNotSearchFolder = 0x00000461
     ecNotExpanded = 0x000004F7
     ecNotCollapsed = 0x000004F8
+    ecStreamAccessDenied = 0x80030005
+    ecStreamSeekError = 0x80030019
+    ecStreamInvalidParam = 0x80030057
 
 
 class WireError(ValueError):

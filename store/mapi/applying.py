@@ -39,7 +39,7 @@ from gromoxd.mapi.times import filetime
 from store.content import read_exactly
 from store.mapi import datarows, values
 from store.mapi.datarows import Data
-from store.mapi.derived import ATTACHMENT_READ_ONLY, BODIES, READ_ONLY, one_html, shown, subjects
+from store.mapi.derived import ATTACHMENT_READ_ONLY, BODIES, READ_ONLY, SUBJECTS, one_html, shown, subjects
 from store.mapi.marks import MARKS
 from store.sql import row
 from store.transaction import Transaction
@@ -86,6 +86,8 @@ def prepare(tx: Transaction, data: Data, changes: Changes, spooled: list[Spooled
     one_html(given)
     big = values.sizes(tx, data.did, 0)
     new = {tag: value for tag, value in given.items() if not _same(data.props, big, tag, value)}
+    if not new.keys().isdisjoint(SUBJECTS):  # a prefix that is said is none to be guessed, though it is the old one
+        new |= {tag: given[tag] for tag in SUBJECTS & given.keys()}
     gone = [tag for tag in changes.delete if (tag in data.props or tag in big) and tag not in READ_ONLY | given.keys()]
     edit = Edit(new, gone, changes.recipients)
     if edit.recipients is not None:
