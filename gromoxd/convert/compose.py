@@ -32,6 +32,8 @@ MAX_DEPTH = 20
 """Of messages within messages; what is deeper is left out."""
 MAX_LINE = 998
 _BASE64_LINE = 76
+_PIECE = 57 * 4096
+"""Octets that are encoded at a time, whole lines of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,12 @@ def _short_lines(data: bytes) -> bool:
 
 
 def base64_lines(data: bytes) -> bytes:
-    """RFC 2045 6.8 in lines of 76."""
-    text = binascii.b2a_base64(data, newline=False)
-    return b"\r\n".join([text[at : at + _BASE64_LINE] for at in range(0, len(text), _BASE64_LINE)])
+    """RFC 2045 6.8 in lines of 76; in pieces, so that other threads get their turn."""
+    lines: list[bytes] = []
+    for start in range(0, len(data), _PIECE):
+        text = binascii.b2a_base64(data[start : start + _PIECE], newline=False)
+        lines += [text[at : at + _BASE64_LINE] for at in range(0, len(text), _BASE64_LINE)]
+    return b"\r\n".join(lines)
 
 
 # ------------------------------------------------------------------------------------------ attachments

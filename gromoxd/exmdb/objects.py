@@ -116,7 +116,8 @@ class Imported(Result, frozen=True):
     """What synchronisation brings along ([MS-OXCFXICS] 2.2.3.2.4.2): source key, change key, predecessor change list.
 
     `fail_on_conflict`: change nothing when both sides changed; else the later change wins (3.1.5.6.2.2) and the other
-    version is kept in the folder Conflicts of a private mailbox, unless it is associated.
+    version is kept in the folder Conflicts of a private mailbox, unless it is associated. The changes beside it are
+    the whole message: what it has and they do not say goes (3.2.5.9.4.2).
     """
 
     source_key: bytes

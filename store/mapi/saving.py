@@ -264,11 +264,11 @@ def reflag(tx: Transaction, folder: FolderRow, row: Row, word: int, modseq: int,
 
 def _change_data(tx: Transaction, job: _Job) -> o.Saved:
     data, row, edit = job.data, job.row, job.edit
-    shaped = not row.associated and source.shapes(data, edit)
+    shaped = not row.associated and source.shapes(tx, data, edit)
     form = unfolding.Form(tx, data, row.received) if shaped and data.referring else None
     if form is not None:
         unfolding.strip(tx, data, edit, form)
-        shaped = source.shapes(data, edit)
+        shaped = source.shapes(tx, data, edit)
     datarows.own(tx, data)
     if form is not None and shaped:
         unfolding.materialise(tx, data, form)

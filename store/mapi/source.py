@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gromoxd.convert.compose import ComposeAttachment, ComposeMessage, compose
@@ -9,6 +11,7 @@ from gromoxd.convert.digest import digest_message
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.named import PS_INTERNET_HEADERS, built_in_name
 from gromoxd.mapi.proptags import (
     PROP_COMPOSED,
     PidTagAttachDataBinary,
@@ -30,23 +33,31 @@ from gromoxd.mapi.proptags import (
     PidTagMessageDeliveryTime,
     PidTagNormalizedSubject,
     PidTagOriginatorDeliveryReportRequested,
+    PidTagReadReceiptEmailAddress,
+    PidTagReadReceiptName,
     PidTagReadReceiptRequested,
+    PidTagReadReceiptSmtpAddress,
+    PidTagReplyRecipientEntries,
     PidTagRtfCompressed,
+    PidTagSenderAddressType,
     PidTagSenderEmailAddress,
     PidTagSenderName,
     PidTagSenderSmtpAddress,
     PidTagSensitivity,
+    PidTagSentRepresentingAddressType,
     PidTagSentRepresentingEmailAddress,
     PidTagSentRepresentingName,
     PidTagSentRepresentingSmtpAddress,
     PidTagSubject,
     PidTagSubjectPrefix,
-    PidTagTransportMessageHeaders,
 )
+from gromoxd.mapi.types import PropType, prop_id, prop_type
 from store.mapi import datarows, values
 from store.mapi.applying import MAX_DEPTH, Edit
 from store.mapi.datarows import Data
+from store.mapi.named import FIRST_OWN
 from store.references import release_contents
+from store.sql import rows
 from store.transaction import Transaction
 
 SHAPING = frozenset((
@@ -59,10 +70,16 @@ SHAPING = frozenset((
 SHAPING_OWN = SHAPING | {
     PidTagClientSubmitTime, PidTagMessageDeliveryTime, PidTagInternetCodepage, PidTagConversationIndex,
     PidTagConversationTopic, PidTagReadReceiptRequested, PidTagOriginatorDeliveryReportRequested, PidTagListHelp,
-    PidTagListSubscribe, PidTagListUnsubscribe, PidTagTransportMessageHeaders,
+    PidTagListSubscribe, PidTagListUnsubscribe, PidTagReadReceiptName, PidTagReadReceiptEmailAddress,
+    PidTagReadReceiptSmtpAddress, PidTagReplyRecipientEntries, PidTagSenderAddressType,
+    PidTagSentRepresentingAddressType,
 }  # fmt: skip
 """The same for a message that was not delivered. A delivered one keeps the form in which it came when a client sets
 such a property, which is often one that the store worked out for it."""
+
+
+_EXTENSION = re.compile(r"[Xx]-[!-9;-~]{1,200}")
+"""Names of header fields that may be said freely: those of the standards are made of their own properties."""
 
 
 class Sourced(NamedTuple):
@@ -72,14 +89,16 @@ class Sourced(NamedTuple):
     new: bool
 
 
-def shapes(data: Data, edit: Edit) -> bool:
+def shapes(tx: Transaction, data: Data, edit: Edit) -> bool:
     """Whether changes alter the RFC 5322 form."""
     if edit.recipients is not None or edit.attachments:
         return True
     tags = edit.tags
     if PidTagMessageClass in tags and (_smime(data.message_class) or _smime(str(edit.put.get(PidTagMessageClass)))):
         return True
-    return bool(tags & (SHAPING if data.referring else SHAPING_OWN))
+    if data.referring:
+        return bool(tags & SHAPING)
+    return bool(tags & SHAPING_OWN) or bool(_header_names(tx, tags))
 
 
 def _smime(message_class: str) -> bool:
@@ -112,7 +131,23 @@ def whole(tx: Transaction, data: Data, depth: int = 0) -> ComposeMessage:
         child = datarows.child_of(tx, data.did, num)
         embedded = whole(tx, datarows.load(tx, child), depth + 1) if child and depth <= MAX_DEPTH else None
         attachments.append(ComposeAttachment(bag, _octets(bag), embedded))
-    return ComposeMessage(data.props | values.load(tx, data.did, 0), data.recipients, attachments)
+    names = _header_names(tx, data.props.keys())
+    headers = [(name, text) for tag, name in names.items() if isinstance(text := data.props[tag], str)]
+    return ComposeMessage(data.props | values.load(tx, data.did, 0), data.recipients, attachments, headers)
+
+
+def _header_names(tx: Transaction, tags: Iterable[int]) -> dict[int, str]:
+    """Those properties that are header fields of their own, and their names ([MS-OXCMAIL] 2.1.3.7, 2.1.3.8)."""
+    named = {prop_id(tag): tag for tag in tags if tag >> 31 and prop_type(tag) == PropType.PtypString}
+    found = {}
+    if any(id_ >= FIRST_OWN for id_ in named):
+        sql = "SELECT propid, name FROM named_properties WHERE guid=? AND name IS NOT NULL"
+        found = {named[id_]: name for id_, name in rows(tx.db, sql, (PS_INTERNET_HEADERS,)) if id_ in named}
+    for id_, tag in named.items():
+        name = built_in_name(id_)
+        if name is not None and name.guid == PS_INTERNET_HEADERS and isinstance(name.key, str):
+            found[tag] = name.key
+    return {tag: name for tag, name in found.items() if _EXTENSION.fullmatch(name)}
 
 
 def _octets(bag: Bag) -> bytes:

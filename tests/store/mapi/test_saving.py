@@ -10,7 +10,9 @@ import pytest
 from gromoxd.errors import Ec
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import keys, pages
+from gromoxd.exmdb import names as n
 from gromoxd.exmdb import objects as o
+from gromoxd.mapi.named import PS_INTERNET_HEADERS
 from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.mapi.proptags import (
     PROP_COMPOSED,
@@ -502,3 +504,18 @@ def test_limits(make: Callable[..., Harness]) -> None:
         save(box, {}, attachments=fits)
     assert box.refused(o.SaveMessage(INBOX, 0, 0, o.Changes({}, [], None, fits), b"")) == Ec.ecQuotaExceeded
     check_references(box)
+
+
+def test_header_fields_of_ones_own(box: Harness) -> None:
+    guid = PS_INTERNET_HEADERS
+    names = [n.Name(guid, -1, "x-mailer"), n.Name(guid, -1, "received"), n.Name(guid, -1, "x-sharing-flavor")]
+    own, standard, known = (id_ << 16 | 0x1F for id_ in box.call(n.MakePropertyIds(names)))
+    first = save(box, {PidTagSubject: "a", own: "mine", standard: "no", known: "20310"})
+    raw = box.contents()[1]
+    assert b"\r\nx-mailer: mine\r\n" in raw
+    assert b"\r\nX-Sharing-Flavor: 20310\r\n" in raw
+    assert b"received" not in raw
+    second = change(box, first, {standard: "still not"})
+    assert second.uid == 1
+    third = change(box, second, {own: "other"})
+    assert b"\r\nx-mailer: other\r\n" in box.contents()[third.uid]
