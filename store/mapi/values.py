@@ -6,7 +6,10 @@ carry it ([MS-OXCPRPT] 2.2.14).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
+
+import apsw
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.objects import BIG, Spooled
@@ -81,9 +84,10 @@ def drop(tx: Transaction, did: int, part: int, tags: Iterable[int]) -> None:
     """Remove big values, as far as there are any."""
     if not tx.state.has_objects:
         return
-    sql = "DELETE FROM big_values WHERE did=? AND part=? AND tag=? RETURNING cid"
-    for tag in tags:
-        release_contents(tx, [cid for (cid,) in rows(tx.db, sql, (did, part, tag))])
+    wanted = array("q", tags)
+    if wanted:
+        sql = "DELETE FROM big_values WHERE did=? AND part=? AND tag IN carray(?) RETURNING cid"
+        release_contents(tx, [cid for (cid,) in rows(tx.db, sql, (did, part, apsw.carray(wanted)))])
 
 
 def drop_part(tx: Transaction, did: int, part: int) -> None:
