@@ -119,6 +119,8 @@ class Effects:
     pieces: list[Pieces] = field(default_factory=list)
     acl: bool = False
     """Permissions changed."""
+    reload: set[int] = field(default_factory=set)
+    """Folders that were repaired: what is in memory of them is forgotten."""
     delivered: list[tuple[int, int]] = field(default_factory=list)
     """(fid, mid) of new mail."""
     origins: list[Origin] = field(default_factory=list)
@@ -136,6 +138,7 @@ class Effects:
         self.keywords |= other.keywords
         self.pieces += other.pieces
         self.acl |= other.acl
+        self.reload |= other.reload
         self.delivered += other.delivered
         self.origins += other.origins
         self.found += other.found

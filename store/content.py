@@ -298,6 +298,18 @@ class ContentReader:
             return self.body(kind, digest, size, body)[offset : offset + length]
         return b"".join(self._file_part(digest or b"", offset, length))
 
+    def length(self, digest: bytes) -> int:
+        """Bytes of a body in a file, as the file's seek table has it. FileNotFoundError, ecError, OSError."""
+        descriptor = os.open(content_path(self._folder, digest), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return sum(unpacked for _, _, _, unpacked in _frames(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def blocks(self, digest: bytes) -> Iterator[bytes]:
+        """All of a file's body."""
+        return self._file_part(digest, 0, 1 << 62)
+
     def _file_part(self, digest: bytes, offset: int, length: int) -> Iterator[bytes]:
         descriptor = os.open(content_path(self._folder, digest), os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -49,7 +49,9 @@ WRITES: dict[type[Any], Handler] = {
     c.Append: messages.append, c.Deliver: messages.deliver, c.CopyMessages: messages.copy_messages,
     c.Expunge: messages.expunge, c.SetFlags: flags.set_flags, **dispatch.WRITES,
 }  # fmt: skip
-LAZY_WRITES: dict[type[Any], Handler] = {c.Confirm: requests.confirm, c.ClaimRecent: folders.claim_recent}
+LAZY_WRITES: dict[type[Any], Handler] = {
+    c.Confirm: requests.confirm, c.ClaimRecent: folders.claim_recent, **dispatch.ALONE,
+}  # fmt: skip
 
 INLINE_MESSAGES, INLINE_CONTENTS, INLINE_PAGES = 100, 16, 16
 INLINE_BYTES, INLINE_READ, INLINE_CHANGES = 512 << 10, 64 << 10, 2000
@@ -144,7 +146,7 @@ class Mailbox:
         makes none.
         """
         kind = type(call)
-        if kind not in dispatch.READS and kind not in dispatch.WRITES:
+        if kind not in dispatch.HANDLED:
             rights.authorise(call, access)
         elif not access.everything and not access.anywhere():
             raise MapiError(Ec.ecAccessDenied, kind.__name__)
@@ -213,6 +215,11 @@ class Mailbox:
             self._spare.append(reader)
         else:
             reader.close()
+
+    @property
+    def content_folder(self) -> str:
+        """The folder of content files."""
+        return self._cid
 
     @property
     def loop_reader(self) -> Reader:
@@ -355,8 +362,10 @@ class Mailbox:
         if batch.keyword_sets is not None:
             self._keyword_sets = batch.keyword_sets
             self._publish_keywords()
+        for fid in effects.reload:
+            self._index.forget(fid)
         self._index.apply(effects)
-        for fid in effects.deleted:
+        for fid in effects.deleted | effects.reload:
             self.views.forget_folder(fid)
         for fid in sorted(effects.told):
             self._notify(fid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.exmdb import access, calls, hierarchy, names, objects, rulecalls, storecalls, sync, tables
+from gromoxd.exmdb import access, calls, hierarchy, names, objects, rulecalls, storecalls, sync, tables, upkeepcalls
 from gromoxd.exmdb.calls import Call
 
 CALLS: tuple[type[Call[Any]], ...] = (
@@ -17,4 +17,5 @@ CALLS: tuple[type[Call[Any]], ...] = (
     *storecalls.CALLS,
     *sync.CALLS,
     *tables.CALLS,
+    *upkeepcalls.CALLS,
 )  # fmt: skip

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from store.mapi import (
+    checking,
+    compacting,
     deleting,
     foldermoves,
     hierarchy,
     importing,
+    measuring,
+    mending,
     named,
     opening,
     permissions,
@@ -27,10 +31,14 @@ from store.transaction import Handler
 
 Read = Callable[[Reading, Any], Any]
 MODULES: tuple[Any, ...] = (
+    checking,
+    compacting,
     deleting,
     foldermoves,
     hierarchy,
     importing,
+    measuring,
+    mending,
     named,
     opening,
     permissions,
@@ -47,8 +55,14 @@ READS: dict[type[Any], Read] = {}
 WRITES: dict[type[Any], Handler] = {}
 LONG: dict[type[Any], Callable[[Reading, Any], bool]] = {}
 """Reads that may take longer than a few milliseconds: whether this one does."""
+ALONE: dict[type[Any], Handler] = {}
+"""What the writer does outside of any transaction, while no other write is under way."""
 
 for _module in MODULES:
     READS |= getattr(_module, "READS", {})
     WRITES |= getattr(_module, "WRITES", {})
     LONG |= getattr(_module, "LONG", {})
+    ALONE |= getattr(_module, "ALONE", {})
+
+HANDLED = frozenset((*READS, *WRITES, *ALONE))
+"""All MAPI calls."""

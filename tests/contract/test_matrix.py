@@ -28,6 +28,7 @@ from gromoxd.exmdb import rulecalls as u
 from gromoxd.exmdb import storecalls as st
 from gromoxd.exmdb import sync as y
 from gromoxd.exmdb import tables as t
+from gromoxd.exmdb import upkeepcalls as k
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
 from gromoxd.mapi import proptags as p
 from store.direct import DirectStore
@@ -290,6 +291,12 @@ MATRIX: dict[type[c.Call[Any]], list[Row]] = {
     t.CollapseRow: [Row(READERS, collapse)],
     t.WatchTable: [Row(READERS, lambda s: t.WatchTable(1, True, contents(s), [p.PidTagSubject]))],
     t.WatchObjects: [Row(EVERYBODY, lambda s: t.WatchObjects(1, True, s.shared))],
+    k.CheckMailbox: [Row(NOBODY, lambda s: k.CheckMailbox("figures"))],
+    k.RepairMailbox: [Row(NOBODY, lambda s: k.RepairMailbox("figures"))],
+    k.CompactMailbox: [Row(NOBODY, lambda s: k.CompactMailbox())],
+    k.FolderSizes: [Row(OWNERS, lambda s: k.FolderSizes())],
+    k.BiggestMessages: [Row(OWNERS, lambda s: k.BiggestMessages(10))],
+    k.GetFigures: [Row(OWNERS, lambda s: k.GetFigures())],
 }
 CASES = [
     pytest.param(row, id=f"{kind.__name__}{'-' + row.label.replace(' ', '-') if row.label else ''}")
