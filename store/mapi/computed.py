@@ -213,7 +213,7 @@ def _access(v: View) -> int:
     if access.everything:
         return MODIFY | READ | DELETE
     rights = access.rights(fid)
-    own = bool(access.actor) and v.stored.get(p.PROP_CREATOR) == access.actor
+    own = bool(access.actor) and v.creator == access.actor
     answer = READ
     if rights & EDIT_ANY or (own and rights & EDIT_OWNED):
         answer |= MODIFY

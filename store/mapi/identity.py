@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import apsw
@@ -60,10 +61,15 @@ class Identity(NamedTuple):
 
     def store_entryid(self) -> bytes:
         """[MS-OXCDATA] 2.2.4.3; the server of a mailbox is the domain of its owner."""
-        domain = self.owner.rpartition("@")[2].encode("utf-8", "replace")
-        if self.public:
-            return StoreEntryId(domain, None, STORE_PUBLIC, WrappedType.PUBLIC).encode()
-        return StoreEntryId(domain, self.owner.encode("utf-8", "replace"), STORE_PRIVATE, WrappedType.PRIVATE).encode()
+        return _store_entryid(self.owner, self.public)
+
+
+@lru_cache(maxsize=512)
+def _store_entryid(owner: str, public: bool) -> bytes:
+    domain = owner.rpartition("@")[2].encode("utf-8", "replace")
+    if public:
+        return StoreEntryId(domain, None, STORE_PUBLIC, WrappedType.PUBLIC).encode()
+    return StoreEntryId(domain, owner.encode("utf-8", "replace"), STORE_PRIVATE, WrappedType.PRIVATE).encode()
 
 
 def eid(counter: int) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+
+import apsw
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.pages import SEEN
-from gromoxd.mapi.proptags import INTERNAL, PROP_CREATOR, PidTagAccessLevel, PidTagAttachDataBinary
+from gromoxd.mapi.proptags import INTERNAL, PidTagAccessLevel, PidTagAttachDataBinary
 from gromoxd.mapi.types import PropType
 from store.access import OWNER, READ_ANY, Access
 from store.mapi import attached, rows
@@ -50,7 +54,7 @@ def opened(env: Env, found: Row, tags: list[int] | None, what: int = o.PROPS) ->
         made = View(env, found, Data.full(env, found.did, found.mid, found.fid))
     else:
         made = view(env, found, tags)
-    require_read(access, found, made.stored.get(PROP_CREATOR))
+    require_read(access, found, made.creator)
     return made
 
 
@@ -62,19 +66,30 @@ def descend(outer: View, path: list[int]) -> View:
     for num in path:
         data = inner.data.embedded(num, inner.row.received)
         size = len(data.raw) if data.raw is not None else data.weight + sum(data.big().values())
-        inner = View(inner.env, inner.row._replace(flags=SEEN, size=size, deleted_at=0), data, embedded=True)
+        inner = View(inner.env, inner.row._replace(flags=SEEN, size=size, deleted_at=0), data, inner)
     return inner
 
 
 # ---------------------------------------------------------------------------------------------- calls
 
 
+@contextmanager
+def snapshot(db: apsw.Connection) -> Iterator[None]:
+    """All statements within see one committed state."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("COMMIT")
+
+
 def open_message(reading: Reading, call: o.OpenMessage) -> o.Message:
     """objects.OpenMessage."""
     env = Env.of(reading)
-    found = rows.find(env.db, call.mid)
     what = call.what | o.ATTACHMENTS if call.path else call.what
-    return message(descend(opened(env, found, call.tags, what), call.path), call.what, call.tags)
+    with snapshot(env.db):
+        found = rows.find(env.db, call.mid)
+        return message(descend(opened(env, found, call.tags, what), call.path), call.what, call.tags)
 
 
 def message(shown: View, what: int, tags: list[int] | None) -> o.Message:
@@ -102,11 +117,10 @@ def read_messages(reading: Reading, call: o.ReadMessages) -> list[o.Message]:
     messages: list[o.Message] = []
     gathered = 0
     for mid in call.mids:
-        found = rows.look_up(env.db, mid)
-        if found is None:
-            continue
         try:
-            one = message(opened(env, found, call.tags, call.what), call.what, call.tags)
+            with snapshot(env.db):
+                found = rows.find(env.db, mid)
+                one = message(opened(env, found, call.tags, call.what), call.what, call.tags)
         except MapiError as error:
             if error.code in (Ec.ecAccessDenied, Ec.ecNotFound):
                 continue
@@ -127,27 +141,33 @@ def _weight(one: o.Message) -> int:
 
 def read_value(reading: Reading, call: o.ReadValue) -> bytes:
     """objects.ReadValue."""
-    start, stop = call.offset, call.offset + call.length
     if call.offset < 0 or not 0 <= call.length <= LONGEST_READ:
         raise MapiError(Ec.ecInvalidParam, "offset or length")
-    env = Env.of(reading)
-    found = rows.find(env.db, call.mid)
     tag = call.tag | 1 if call.tag & 0xFFFF == _STRING8 else call.tag
-    what = o.ATTACHMENTS if call.path or call.num >= 0 else o.PROPS
-    shown = descend(opened(env, found, [tag], what), call.path)
-    data, part = shown.data, max(call.num, -1) + 1
     if tag in INTERNAL:
         raise MapiError(Ec.ecNotFound, f"property {tag:#010x}")
+    env = Env.of(reading)
     try:
-        if tag in data.big(part):
-            return data.big_value(part, tag, start, call.length)
-        value = shown.get(tag) if call.num < 0 else attached.value(data, call.num, tag, shown.get(PidTagAccessLevel))
+        with snapshot(env.db):
+            octets = _octets(env, call, tag)
     except FileNotFoundError as error:
         raise MapiError(Ec.ecNotFound, f"content of message {call.mid:#x}") from error
+    return octets
+
+
+def _octets(env: Env, call: o.ReadValue, tag: int) -> bytes:
+    """What ReadValue answers."""
+    start, stop = call.offset, call.offset + call.length
+    what = o.ATTACHMENTS if call.path or call.num >= 0 else o.PROPS
+    shown = descend(opened(env, rows.find(env.db, call.mid), [tag], what), call.path)
+    data, part = shown.data, max(call.num, -1) + 1
+    if tag in data.big(part):
+        return data.big_value(part, tag, start, call.length)
+    value = shown.get(tag) if call.num < 0 else attached.value(data, call.num, tag, shown.get(PidTagAccessLevel))
     octets = value.encode("utf-16-le", "surrogatepass") if isinstance(value, str) else value
     if not isinstance(octets, bytes):
         raise MapiError(Ec.ecNotFound, f"property {tag:#010x}")
-    if tag == PidTagAttachDataBinary and stop >= len(octets):
+    if tag == PidTagAttachDataBinary and call.num >= 0 and stop >= len(octets):
         path = data.attachment(call.num).path
         if path is not None:
             DECODED.drop(data.part_key(path))

@@ -13,7 +13,7 @@ from gromoxd.exmdb.objects import BIG
 from gromoxd.exmdb.pages import KEYWORD_SHIFT, SEEN
 from gromoxd.mapi import codepages, recipients
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.proptags import INTERNAL, PidTagObjectType, PidTagRowid
+from gromoxd.mapi.proptags import INTERNAL, PROP_CREATOR, PidTagObjectType, PidTagRowid
 from gromoxd.mapi.types import MULTIPLE, PropType
 from store.mapi import computed
 from store.mapi.bodyforms import FORMS, NATIVE_TAGS, Bodies
@@ -28,6 +28,8 @@ _FOREIGN: Final = (
 )
 _READ_STATE: Final = "SELECT read FROM read_states WHERE member=? AND mid=?"
 _STRING8, _STRING = int(PropType.PtypString8), int(PropType.PtypString)
+_STREAMED: Final = frozenset((_STRING, int(PropType.PtypBinary), int(PropType.PtypObject)))
+"""Types whose values may be big ones."""
 _UNSPECIFIED: Final = int(PropType.PtypUnspecified)
 OBJECT_RECIPIENT: Final = 6
 Sizes = dict[int, int]
@@ -36,15 +38,17 @@ Sizes = dict[int, int]
 class View:
     """One message as somebody reads it."""
 
-    __slots__ = ("_bodies", "_read", "data", "embedded", "env", "row", "stored")
+    __slots__ = ("_bodies", "_read", "creator", "data", "embedded", "env", "row", "stored")
 
-    def __init__(self, env: Env, row: Row, data: Data, embedded: bool = False) -> None:
+    def __init__(self, env: Env, row: Row, data: Data, outer: View | None = None) -> None:
         self.env = env
         self.row = row
         """Of an embedded message: that of the message that it is in, but its own size."""
         self.data = data
-        self.embedded = embedded
+        self.embedded = outer is not None
         self.stored: Bag = data.bag
+        self.creator: Any = data.bag.get(PROP_CREATOR) if outer is None else outer.creator
+        """Who made the message, or the one that it is in: what EditOwned and DeleteOwned go by."""
         self._bodies: Bodies | None = None
         self._read: bool | None = None
 
@@ -89,11 +93,13 @@ class View:
     def get(self, tag: int) -> Any:
         """A property's value, however long, by its own tag; None when the message has no such property."""
         compute = computed.ALL.get(tag)
-        if compute is not None:
-            return None if self.embedded and tag in computed.PLACE else compute(self)
-        if tag in self.stored:
+        if compute is not None and not (self.embedded and tag in computed.PLACE):
+            value = compute(self)
+            if value is not None or tag & 0xFFFF not in _STREAMED:
+                return value
+        elif tag in self.stored:
             return None if tag in INTERNAL else self.stored[tag]
-        if tag in self.data.big():
+        if tag & 0xFFFF in _STREAMED and tag in self.data.big():
             octets = self.data.big_value(0, tag)
             return octets.decode("utf-16-le", "replace") if tag & 0xFFFF == _STRING else octets
         return None
@@ -119,18 +125,27 @@ class View:
             return self._whole()
         found: Bag = {}
         big: Sizes = {}
-        stored_big = self.data.big() if any(tag not in computed.ALL and tag not in self.stored for tag in tags) else {}
         for tag in tags:
             named = self.typed(tag)
             if named is None or named in INTERNAL:
                 continue
-            if named in stored_big and named not in computed.ALL:
-                big[tag if tag & 0xFFFF else named] = stored_big[named]
+            answered = tag if tag & 0xFFFF else named
+            size = self._stored_size(named)
+            if size:
+                big[answered] = size
                 continue
             value = self.get(named)
             if value is not None:
-                _put(found, big, tag if tag & 0xFFFF else named, value, code_page)
+                _put(found, big, answered, value, code_page)
         return found, big
+
+    def _stored_size(self, tag: int) -> int:
+        """Octets of a property that is a big value, 0 for any other."""
+        if tag in self.stored or tag & 0xFFFF not in _STREAMED:
+            return 0
+        if tag in computed.ALL and tag not in computed.CONTENT_TAGS and computed.ALL[tag](self) is not None:
+            return 0
+        return self.data.big().get(tag, 0)
 
     def typed(self, tag: int) -> int | None:
         """The tag by which a property is kept: PtypString for PtypString8, its own type where none is said."""
@@ -153,6 +168,7 @@ class View:
             if value is None:
                 found.pop(tag, None)
             elif value.__class__ is str and len(value) * 2 > BIG:
+                found.pop(tag, None)
                 _put(found, big, tag, value, 0)
             else:
                 found[tag] = value
@@ -178,16 +194,15 @@ def _put(found: Bag, big: Sizes, tag: int, value: Any, code_page: int) -> None:
     """Put a value under the tag that was asked for, or its size."""
     kind = tag & 0xFFFF
     if isinstance(value, str):
-        if kind == _STRING8:
-            value = codepages.encode(value, code_page)
-        elif len(value) * 2 > BIG:
+        if len(value) * 2 > BIG:
             big[tag] = len(value.encode("utf-16-le", "surrogatepass"))
             return
+        if kind == _STRING8:
+            value = codepages.encode(value, code_page)
     elif kind == _STRING8 | MULTIPLE and isinstance(value, list):
         value = [codepages.encode(item, code_page) if isinstance(item, str) else item for item in value]
     if isinstance(value, bytes) and len(value) > BIG:
         big[tag] = len(value)
-        found.pop(tag, None)
     elif value is not None:
         found[tag] = value
 
