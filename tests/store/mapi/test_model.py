@@ -27,6 +27,7 @@ from gromoxd.mapi.proptags import (
     PidTagMessageFlags,
     PidTagSubject,
 )
+from store.mapi.marks import MF_READ
 from store.settings import StoreSettings
 from tests.store.conftest import DRAFTS, INBOX, SENT, Harness
 from tests.store.mapi.objects import attachments, big, check_references, child, data_bag
@@ -394,6 +395,39 @@ class Both(RuleBasedStateMachine):
             if not message.raw:
                 assert (_text(stored, values, PidTagBody) or "") == message.body
                 assert _files(self.box, did) == message.files
+
+    @invariant()
+    def clients_of_mapi_are_told_the_model(self) -> None:
+        for mid, m in self.model.items():
+            opened = self.box.call(o.OpenMessage(mid))
+            told = (opened.fid, opened.uid, opened.cn, opened.associated, opened.deleted)
+            assert told == (m.fid, m.uid, m.cn, m.kind in (1, 3), m.kind > 1)
+            props = opened.props
+            assert props[PidTagSubject] == m.subject
+            assert props[PidTagMessageFlags] & MF_READ == m.flags & SEEN
+            assert (props.get(PidTagFlagStatus) == 2) == bool(m.flags & FLAGGED)
+            assert set(props.get(PidNameKeywords, [])) == {w for w in m.words if w[0] != "$"}
+            body_ = self._value(mid, opened.big, props, PidTagBody) or b""
+            assert body_.decode("utf-16-le") == m.body
+            assert {a.num: a.embedded for a in opened.attachments} == {
+                num: isinstance(what, tuple) for num, what in m.files.items()
+            }
+            for one in opened.attachments:
+                what = m.files[one.num]
+                if isinstance(what, bytes):
+                    assert self._value(mid, one.big, one.props, PidTagAttachDataBinary, num=one.num) == what
+                else:
+                    inside = self.box.call(o.OpenMessage(mid, [one.num]))
+                    assert inside.props[PidTagSubject] == what[0]
+
+    def _value(self, mid: int, big_: dict[int, int], props: o.Bag, tag: int, **where: Any) -> bytes | None:
+        if tag not in big_:
+            value = props.get(tag)
+            return value.encode("utf-16-le") if isinstance(value, str) else value
+        octets_: bytes = self.box.call(o.ReadValue(mid, tag, 0, 1 << 20, **where))
+        slack = 2 if self.model[mid].raw else 0  # of a delivered message it is reckoned
+        assert abs(len(octets_) - big_[tag]) <= slack
+        return octets_
 
     @invariant()
     def memory_is_the_database(self) -> None:
