@@ -230,7 +230,7 @@ class Data:
     @property
     def in_memory(self) -> bool:
         """Whether the RFC 5322 form costs nothing more to read."""
-        return self.raw is not None or (bool(self.stored) and self.stored[0] != FILE)
+        return isinstance(self.raw, bytes) or (bool(self.stored) and self.stored[0] != FILE)
 
     # ------------------------------------------------------------------------------------------ big values
 

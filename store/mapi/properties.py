@@ -92,17 +92,24 @@ class View:
 
     def get(self, tag: int) -> Any:
         """A property's value, however long, by its own tag; None when the message has no such property."""
-        compute = computed.ALL.get(tag)
-        if compute is not None and not (self.embedded and tag in computed.PLACE):
-            value = compute(self)
-            if value is not None or tag & 0xFFFF not in _STREAMED:
-                return value
-        elif tag in self.stored:
-            return None if tag in INTERNAL else self.stored[tag]
-        if tag & 0xFFFF in _STREAMED and tag in self.data.big():
+        if self._stored_size(tag):
             octets = self.data.big_value(0, tag)
             return octets.decode("utf-16-le", "replace") if tag & 0xFFFF == _STRING else octets
-        return None
+        compute = computed.ALL.get(tag)
+        if compute is not None and not (self.embedded and tag in computed.PLACE):
+            return compute(self)
+        return None if tag in INTERNAL else self.stored.get(tag)
+
+    def _stored_size(self, tag: int) -> int:
+        """Octets of a property that is a big value, 0 for any other.
+
+        A delivered message has what its header says in its bag: nobody looks whether it is among the big values.
+        """
+        if tag in self.stored or tag & 0xFFFF not in _STREAMED:
+            return 0
+        if tag in computed.ALL and tag not in computed.BODIES and self.data.referring:
+            return 0
+        return self.data.big().get(tag, 0)
 
     def recipients(self) -> list[Bag]:
         """The recipients with what is expected of each ([MS-OXCMSG] 2.2.3.1.2)."""
@@ -138,14 +145,6 @@ class View:
             if value is not None:
                 _put(found, big, answered, value, code_page)
         return found, big
-
-    def _stored_size(self, tag: int) -> int:
-        """Octets of a property that is a big value, 0 for any other."""
-        if tag in self.stored or tag & 0xFFFF not in _STREAMED:
-            return 0
-        if tag in computed.ALL and tag not in computed.CONTENT_TAGS and computed.ALL[tag](self) is not None:
-            return 0
-        return self.data.big().get(tag, 0)
 
     def typed(self, tag: int) -> int | None:
         """The tag by which a property is kept: PtypString for PtypString8, its own type where none is said."""
