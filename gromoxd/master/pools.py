@@ -84,10 +84,12 @@ SETTINGS_MODULES = (
 PRELOAD = (
     "ssl", "hashlib", "hmac", "secrets", "unicodedata", "msgspec", "mmh3", "apsw", "zstandard",
     "sqlalchemy", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.mysql",
-    "gromoxd.exmdb.calls", "gromoxd.exmdb.keys", "gromoxd.exmdb.pages", "gromoxd.exmdb.framing",
+    "gromoxd.exmdb.registry", "gromoxd.exmdb.keys", "gromoxd.exmdb.pages", "gromoxd.exmdb.framing",
     "gromoxd.directory.service", "gromoxd.directory.admin", "gromoxd.convert.digest", "gromoxd.convert.sections",
     "gromoxd.convert.searchtext",
-    "gromoxd.convert.digest", "gromoxd.convert.searchtext", "gromoxd.mapi.bag",
+    "gromoxd.convert.bodies", "gromoxd.convert.compose", "gromoxd.convert.unfold", "gromoxd.mapi.bag",
+    "gromoxd.mapi.compare", "gromoxd.mapi.conversation", "gromoxd.mapi.idset", "gromoxd.mapi.named_tags",
+    "gromoxd.mapi.recipients", "gromoxd.mapi.rules", "gromoxd.mapi.smalltable", "gromoxd.mapi.sqlrestriction",
     "gromoxd.directory.queries", "gromoxd.directory.recipients", "gromoxd.directory.passwords",
 )  # fmt: skip
 """Modules that workers use, loaded before the fork so that their pages are shared. None may load gevent."""
