@@ -125,6 +125,8 @@ class Effects:
     """(fid, mid) of new mail."""
     origins: list[Origin] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    searches: bool = False
+    """Search folders began or ended to be kept current."""
 
     def add(self, other: Effects) -> None:
         """Append what a later call did."""
@@ -142,6 +144,7 @@ class Effects:
         self.delivered += other.delivered
         self.origins += other.origins
         self.found += other.found
+        self.searches |= other.searches
 
 
 @dataclass(slots=True)

@@ -181,10 +181,10 @@ class DirectStore:
             job = mailbox.jobs.take()
             try:
                 call = mailbox.run_job(job)
+                if call is not None:
+                    mailbox.publish(mailbox.run_batch([Write(call, SYSTEM, self.instance)]))
             finally:
                 mailbox.jobs.done(job)
-            if call is not None:
-                mailbox.publish(mailbox.run_batch([Write(call, SYSTEM, self.instance)]))
 
     def _lock_pop3(self, entry: _Open, call: c.LockPop3) -> bool:
         if not call.on:

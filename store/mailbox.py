@@ -32,6 +32,7 @@ from store.index import CACHE, Index, encode
 from store.mapi import dispatch, identity
 from store.mapi.jobs import Job, Jobs
 from store.mapi.reading import Reading
+from store.mapi.searching import Searches
 from store.mapi.views import Views
 from store.mapi.watching import Watching
 from store.ranges import span
@@ -92,6 +93,7 @@ class Mailbox:
         self.watching = Watching(self)
         self.views.replaced = self.watching.replaced
         self.jobs = Jobs()
+        self.searches = Searches(self)
         self._spare: deque[Reader] = deque()
         self._loaded: deque[tuple[int, int, LoadedPage]] = deque()
         """Pages that threads read: (fid, number, page), for the loop to keep."""
@@ -129,6 +131,7 @@ class Mailbox:
         self._keyword_sets = list(tx.state.keywords.sets)
         self._cn = tx.state.cn
         self._acl: Acl = {fid: dict(members) for fid, members in tx.state.acl.items()}
+        self.searches.load(db)
         self._forget_published()
 
     def _new_reader(self) -> Reader:
@@ -369,6 +372,7 @@ class Mailbox:
             self.views.forget_folder(fid)
         for fid in sorted(effects.told):
             self._notify(fid)
+        self.searches.published(effects)
         if self.watching:
             self.watching.published(effects, before)
         return batch.results

@@ -166,9 +166,12 @@ CREATE TABLE embedded (did INTEGER NOT NULL, num INTEGER NOT NULL, child INTEGER
 CREATE TABLE content_refs (cid INTEGER PRIMARY KEY, refs INTEGER NOT NULL);
 CREATE TABLE search_folders (
   fid INTEGER PRIMARY KEY, flags INTEGER NOT NULL, status INTEGER NOT NULL, watermark INTEGER NOT NULL,
-  restriction BLOB NOT NULL, scope BLOB NOT NULL
+  restriction BLOB NOT NULL, scope BLOB NOT NULL, generation INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE search_results (fid INTEGER NOT NULL, mid INTEGER NOT NULL, PRIMARY KEY (fid, mid)) WITHOUT ROWID;
+CREATE TABLE search_results (
+  fid INTEGER NOT NULL, mid INTEGER NOT NULL, cn INTEGER NOT NULL, PRIMARY KEY (fid, mid)
+) WITHOUT ROWID;
+CREATE INDEX search_results_cn ON search_results (fid, cn);
 CREATE INDEX search_results_mid ON search_results (mid);
 CREATE TABLE read_states (
   member TEXT NOT NULL COLLATE NOCASE, mid INTEGER NOT NULL, fid INTEGER NOT NULL, read INTEGER NOT NULL,

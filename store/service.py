@@ -225,9 +225,15 @@ class StoreService:
                     self._bug(job.work, error, lambda answer: None)
             finally:
                 entry.reading -= 1
-        entry.mailbox.jobs.done(job)
         if call is not None and not entry.leaving:
-            entry.writer.submit(Write(call=call, actor=SYSTEM), lambda result: self._start_jobs(entry))
+            entry.writer.submit(Write(call=call, actor=SYSTEM), lambda result: self._job_done(entry, job))
+        else:
+            self._job_done(entry, job)
+
+    def _job_done(self, entry: Open, job: Job) -> None:
+        entry.mailbox.jobs.done(job)
+        if not entry.leaving:
+            self._start_jobs(entry)
 
     def _bug(self, call: object, error: Exception, answer: Answer) -> None:
         log.exception("call failed", extra={"call": type(call).__name__}, exc_info=error)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.exmdb import access, calls, hierarchy, names, objects, rulecalls, storecalls, sync, tables, upkeepcalls
+from gromoxd.exmdb import (
+    access,
+    calls,
+    hierarchy,
+    names,
+    objects,
+    rulecalls,
+    searchcalls,
+    storecalls,
+    sync,
+    tables,
+    upkeepcalls,
+)
 from gromoxd.exmdb.calls import Call
 
 CALLS: tuple[type[Call[Any]], ...] = (
@@ -18,4 +30,5 @@ CALLS: tuple[type[Call[Any]], ...] = (
     *sync.CALLS,
     *tables.CALLS,
     *upkeepcalls.CALLS,
+    *searchcalls.CALLS,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from store.mapi.groups import Header, Layout
 from store.mapi.jobs import Job
 from store.mapi.ordering import Ordering
 from store.mapi.reading import Reading
-from store.mapi.tabledef import EVERYWHERE, Definition, define
+from store.mapi.tabledef import EVERYWHERE, SEARCH, Definition, define
 from store.mapi.tablerows import MessageRows
 from store.mapi.views import RowEvent, Shown, View, layout_of, make_view, position_of, shown
 from store.sql import row, rows
@@ -48,6 +48,8 @@ def definition_of(reading: Reading, table: t.Table) -> Definition:
         if row(reading.reader.db, "SELECT 1 FROM folders WHERE fid=?", (table.fid,)) is None:
             raise MapiError(Ec.ecNotFound, f"folder {table.fid:#x}")
     search = row(reading.reader.db, "SELECT 1 FROM search_folders WHERE fid=?", (table.fid,)) is not None
+    if search:
+        reading.access.require_owner()  # it links messages of any folder
     return define(table, search, reading.access.actor if reading.box.public else "")
 
 
@@ -130,6 +132,8 @@ def _candidates(reading: Reading, definition: Definition, limit: int) -> int:
     if definition.kind:
         sql = "SELECT count(*) FROM (SELECT 1 FROM unlisted WHERE fid=? AND kind=? LIMIT ?)"
         return int(row(db, sql, (definition.fid, definition.kind, limit + 1))[0])
+    if definition.source == SEARCH:
+        return int(row(db, "SELECT count(*) FROM search_results WHERE fid=?", (definition.fid,))[0])
     return int(row(db, "SELECT messages FROM folders WHERE fid=?", (definition.fid,))[0])
 
 
@@ -156,7 +160,7 @@ def _can_begin(definition: Definition, call: t.QueryRows) -> bool:
 
 def _begin(reading: Reading, definition: Definition, call: t.QueryRows) -> t.Rows:
     """The first rows of a table whose view is made afterwards."""
-    total = int(row(reading.reader.db, "SELECT messages FROM folders WHERE fid=?", (definition.fid,))[0])
+    total = _candidates(reading, definition, 0)
     first = ordering_of(reading, definition).first(call.position + call.count)
     reading.box.jobs.add(Job(("view", definition.key), lambda later: _make(later, definition), reading.actor))
     wanted = [Shown(RowType.TBL_LEAF_ROW, pair, 0, 0) for pair in first[call.position :]]

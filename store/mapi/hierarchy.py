@@ -103,7 +103,7 @@ def make_folder(tx: Transaction, call: h.MakeFolder) -> h.MadeFolder:
     if edit.values:
         write_bag(tx, row.fid, edit.values)
     if call.search:
-        tx.db.execute("INSERT INTO search_folders VALUES (?,0,0,0,x'',x'')", (row.fid,))
+        tx.db.execute("INSERT INTO search_folders VALUES (?,0,0,0,x'',x'',0)", (row.fid,))
     made = h.MadeFolder(row.fid, False, row.changed_cn)
     requests.remember(tx, call.request_id, made)
     return made

@@ -20,7 +20,7 @@ Work = Callable[["Reading"], Call[Any] | None]
 
 
 class Job(NamedTuple):
-    """`key`: of two jobs with one key only the first is done, while it waits or runs."""
+    """`key`: of jobs with one key that wait only the first is done, and never two at a time, their writes included."""
 
     key: Any
     work: Work
@@ -33,20 +33,30 @@ class Jobs:
     def __init__(self) -> None:
         self._waiting: deque[Job] = deque()
         self._keys: set[Any] = set()
+        self._running: set[Any] = set()
+        self._again: dict[Any, Job] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
     def add(self, job: Job) -> None:
-        """Have something done, unless it is about to be."""
-        if job.key not in self._keys:
+        """Have something done, unless it is about to be; after it, when it is being done."""
+        if job.key in self._running:
+            self._again[job.key] = job
+        elif job.key not in self._keys:
             self._keys.add(job.key)
             self._waiting.append(job)
 
     def take(self) -> Job:
         """The next job to run."""
-        return self._waiting.popleft()
+        job = self._waiting.popleft()
+        self._running.add(job.key)
+        return job
 
     def done(self, job: Job) -> None:
-        """A job was run, or never will be."""
+        """A job was run and its write carried out, or neither will be."""
+        self._running.discard(job.key)
         self._keys.discard(job.key)
+        again = self._again.pop(job.key, None)
+        if again is not None:
+            self.add(again)

@@ -98,7 +98,7 @@ def _define(
     orders = SortOrderSet(tuple([SortOrder(*order) for order in sort]), count)
     orders.check()
     source, kind = _source(flags, search)
-    condition, params, rest = _condition(restriction, bool(member))
+    condition, params, rest = condition_of(restriction, bool(member))
     categories, leaf = _order(orders)
     many = canonical(orders.instance_tag or 0)
     terms = tuple(
@@ -136,7 +136,8 @@ def parse_restriction(data: bytes) -> Restriction | None:
         raise MapiError(Ec.ecInvalidParam, f"restriction: {error}") from error
 
 
-def _condition(data: bytes, public: bool) -> tuple[str, list[Any], Callable[[Any], bool] | None]:
+def condition_of(data: bytes, public: bool) -> tuple[str, list[Any], Callable[[Any], bool] | None]:
+    """(SQL condition, its parameters, what is left to be asked of properties) of a restriction, b'' for none."""
     restriction = parse_restriction(data)
     if restriction is None:
         return "1", [], None

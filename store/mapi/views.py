@@ -32,6 +32,10 @@ _CHANGED = f"""
     WHERE p.fid = ? AND p.cn > ? AND m.modseq > ? LIMIT {MOST_CHANGES + 1}"""
 _READ_STATES = f"SELECT mid, 0 FROM read_states WHERE member=? AND fid=? AND cn>? LIMIT {MOST_CHANGES + 1}"
 _FOUND = f"SELECT mid, 0 FROM search_results WHERE fid=? AND cn>? LIMIT {MOST_CHANGES + 1}"
+_BEHIND = """
+    SELECT 1 FROM folders WHERE cn > (SELECT watermark FROM search_folders WHERE fid=?)
+      AND fid NOT IN (SELECT fid FROM search_folders) LIMIT 1"""
+"""Whether messages changed of which a search folder's results say nothing yet: their keys would mislead."""
 Instance = tuple[int, int]
 """(mid, num) of a row."""
 ADDED, DELETED, MODIFIED = 3, 4, 5
@@ -297,6 +301,8 @@ def changes_since(definition: Definition, db: Any, stamp: Stamp) -> Changes | No
             changed += rows(db, _READ_STATES, (definition.member, fid, stamp.cn))
     else:
         changed = rows(db, _FOUND, (fid, stamp.cn))
+        if row(db, _BEHIND, (fid,)) is not None:
+            return None
     if len(changed) > MOST_CHANGES or row(db, "SELECT pruned_cn FROM folders WHERE fid=?", (fid,))[0] > stamp.cn:
         return None
     gone: list[int] = []

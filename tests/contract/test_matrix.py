@@ -25,12 +25,14 @@ from gromoxd.exmdb import names as n
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb import registry
 from gromoxd.exmdb import rulecalls as u
+from gromoxd.exmdb import searchcalls as sc
 from gromoxd.exmdb import storecalls as st
 from gromoxd.exmdb import sync as y
 from gromoxd.exmdb import tables as t
 from gromoxd.exmdb import upkeepcalls as k
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.restrictions import Exist, encode_restriction
 from store.direct import DirectStore
 from tests.contract.mail import digest_of, mail
 from tests.contract.served import ServedWorld
@@ -44,7 +46,7 @@ ROLES = {
 drop box: create, and see the folder. The stranger has an entry that grants nothing, wherever there is one for all."""
 RIGHTS = {"delegate": 0x5FB, "editor": 0x47B, "reviewer": 0x401, "stranger": 0}
 DROP_BOX = 0x402
-IPM, CALENDAR, FREE_BUSY, SHARED_NAME = 0x09, 0x0F, 0x18, "Shared"
+FINDER, IPM, CALENDAR, FREE_BUSY, SHARED_NAME = 0x05, 0x09, 0x0F, 0x18, "Shared"
 FOREIGN = b"F" * 16
 ALL: c.Ranges = [(1, 100)]
 
@@ -157,6 +159,19 @@ def import_folder(s: Scene) -> y.ImportFolder:
 
 def import_move(s: Scene) -> y.ImportMove:
     return y.ImportMove(s.shared, s.key(s.mid), s.other, *imported(s), s.request_id())
+
+
+def searching(s: Scene) -> int:
+    """A search folder of the owner's that everybody may read as far as its own permissions go."""
+    fid: int = s.call(h.MakeFolder(FINDER, "Found", {}, s.request_id(), search=True)).fid
+    s.call(search(s, fid))
+    for role, rights in RIGHTS.items():
+        s.call(x.ModifyPermissions(fid, [x.PermissionChange(x.ADD, name=ROLES[role], rights=rights)]))
+    return fid
+
+
+def search(s: Scene, fid: int) -> sc.SetSearchCriteria:
+    return sc.SetSearchCriteria(fid, encode_restriction(Exist(p.PidTagSubject)), [s.shared], 2)
 
 
 def save(s: Scene, mid: int = 0, **more: Any) -> o.SaveMessage:
@@ -283,12 +298,15 @@ MATRIX: dict[type[c.Call[Any]], list[Row]] = {
         Row(FOLDER_OWNERS, lambda s: t.QueryRows(t.Table(t.PERMISSIONS, s.shared), [p.PidTagMemberId], 0, 9), "rights"),
         Row(FOLDER_OWNERS, lambda s: t.QueryRows(t.Table(t.RULES, s.shared), [p.PidTagRuleId], 0, 10), "rules"),
         Row(OWNERS, lambda s: t.QueryRows(t.Table(t.RECEIVE_FOLDERS, 0), [p.PidTagMessageClass], 0, 10), "receive"),
+        Row(OWNERS, lambda s: t.QueryRows(t.Table(t.CONTENTS, searching(s)), [p.PidTagSubject], 0, 10), "found"),
     ],
     t.FindRow: [Row(READERS, lambda s: t.FindRow(contents(s), b"\x08" + p.PidTagSubject.to_bytes(4, "little"), 0, []))],
     t.LocateRow: [Row(READERS, lambda s: t.LocateRow(contents(s), s.mid))],
     t.QueryColumnsAll: [Row(READERS, lambda s: t.QueryColumnsAll(contents(s)))],
     t.ExpandRow: [Row(READERS, expand)],
     t.CollapseRow: [Row(READERS, collapse)],
+    sc.SetSearchCriteria: [Row(OWNERS, lambda s: search(s, searching(s)))],
+    sc.GetSearchCriteria: [Row(OWNERS, lambda s: sc.GetSearchCriteria(searching(s)))],
     t.WatchTable: [Row(READERS, lambda s: t.WatchTable(1, True, contents(s), [p.PidTagSubject]))],
     t.WatchObjects: [Row(EVERYBODY, lambda s: t.WatchObjects(1, True, s.shared))],
     k.CheckMailbox: [Row(NOBODY, lambda s: k.CheckMailbox("figures"))],
