@@ -36,6 +36,7 @@ from gromoxd.mapi.proptags import (
     PidTagSubjectPrefix,
 )
 from gromoxd.mapi.times import filetime
+from gromoxd.mapi.types import MULTIPLE, PropType, prop_type
 from store.content import read_exactly
 from store.mapi import datarows, values
 from store.mapi.datarows import Data
@@ -71,13 +72,33 @@ class Edit:
 
 
 def checked(values_: dict[int, Any], read_only: Iterable[int]) -> dict[int, Any]:
-    """A client's properties without read-only ones. ecInvalidParam for values of wrong types."""
+    """A client's properties without read-only ones. ecInvalidParam for values that are not of their types."""
     try:
         check_bag(values_)
     except WireError as error:
         raise MapiError(Ec.ecInvalidParam, str(error)) from error
+    for tag, value in values_.items():
+        kind = prop_type(tag) & ~MULTIPLE
+        if kind in _BITS or kind == PropType.PtypGuid:
+            some = value if isinstance(value, list) else (value,)
+            if not all(_has_room(kind, one) for one in some):
+                raise MapiError(Ec.ecInvalidParam, f"property {tag:#010x} out of range")
     passed = set(read_only)
     return {tag: value for tag, value in values_.items() if tag not in passed}
+
+
+_BITS: dict[int, int] = {
+    PropType.PtypInteger16: 16, PropType.PtypInteger32: 32, PropType.PtypErrorCode: 32, PropType.PtypCurrency: 64,
+    PropType.PtypInteger64: 64, PropType.PtypTime: 64,
+}  # fmt: skip
+
+
+def _has_room(kind: int, value: Any) -> bool:
+    """Whether a value has the width of its type ([MS-OXCDATA] 2.11.1), signed or not."""
+    if kind == PropType.PtypGuid:
+        return len(value) == 16
+    bits = _BITS[kind]
+    return bool(-(1 << bits - 1) <= value < 1 << bits)
 
 
 def prepare(tx: Transaction, data: Data, changes: Changes, spooled: list[Spooled]) -> Edit:
@@ -85,7 +106,7 @@ def prepare(tx: Transaction, data: Data, changes: Changes, spooled: list[Spooled
     given = checked(changes.set, READ_ONLY)
     one_html(given)
     big = values.sizes(tx, data.did, 0)
-    new = {tag: value for tag, value in given.items() if not _same(data.props, big, tag, value)}
+    new = {tag: value for tag, value in given.items() if tag in MARKS or not _same(data.props, big, tag, value)}
     if not new.keys().isdisjoint(SUBJECTS):  # a prefix that is said is none to be guessed, though it is the old one
         new |= {tag: given[tag] for tag in SUBJECTS & given.keys()}
     gone = [tag for tag in changes.delete if (tag in data.props or tag in big) and tag not in READ_ONLY | given.keys()]
@@ -97,6 +118,8 @@ def prepare(tx: Transaction, data: Data, changes: Changes, spooled: list[Spooled
         if edit.recipients == data.recipients:
             edit.recipients = None
     edit.attachments = {change.num: change for change in changes.attachments}
+    if sum(not change.remove for change in edit.attachments.values()) > tx.settings.most_attachments:
+        raise MapiError(Ec.ecMaxAttachmentExceeded, "attachments of a message")
     edit.spooled = [s for s in spooled if s.path or s.num >= 0 or s.tag not in READ_ONLY]
     for one in edit.spooled:
         num = one.path[0] if one.path else one.num

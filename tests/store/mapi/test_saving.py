@@ -225,6 +225,10 @@ def test_what_is_not_there(box: Harness) -> None:
     [
         o.Changes({PidTagSubject: 7}),
         o.Changes({PidTagImportance: "high"}),
+        o.Changes({PidTagImportance: 1 << 32}),
+        o.Changes({PidTagImportance: -(1 << 31) - 1}),
+        o.Changes({0x30071002: [1, 1 << 16]}),
+        o.Changes({0x30080048: b"fifteen octets!"}),
         o.Changes({-1: "x"}),
         o.Changes({}, [], [{PidTagDisplayTo: 1}]),
         o.Changes({}, [], None, [o.AttachmentChange(-1)]),
