@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
+from time import monotonic
 from typing import Any, Final, NamedTuple, cast
 
 import apsw
@@ -299,34 +300,42 @@ class Data:
 class Decoded:
     """Large decoded parts of messages that somebody is reading piece by piece; the latest ones, up to a limit."""
 
-    SMALLEST, LIMIT = 256 << 10, 48 << 20
+    SMALLEST, LIMIT, SECONDS = 256 << 10, 32 << 20, 60
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._lock = Lock()
-        self._kept: OrderedDict[tuple[bytes, int, str], bytes] = OrderedDict()
-        self._size = 0
+        self._kept: OrderedDict[tuple[bytes, int, str], tuple[bytes, float]] = OrderedDict()
+        """Key -> octets and when they were last asked for, in that order."""
+        self.size = 0
 
     def get(self, key: tuple[bytes, int, str], make: Callable[[], bytes]) -> bytes:
         """A part, decoded now unless it is here."""
         with self._lock:
             found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-                return found
-        octets = make()
+        octets = make() if found is None else found[0]
         if self.SMALLEST <= len(octets) <= self.LIMIT:
             with self._lock:
-                if key not in self._kept:
-                    self._kept[key] = octets
-                    self._size += len(octets)
-                while self._size > self.LIMIT:
-                    self._size -= len(self._kept.popitem(last=False)[1])
+                self._forget(key)
+                now = self._clock()
+                self._kept[key] = (octets, now)
+                self.size += len(octets)
+                while self.size > self.LIMIT or next(iter(self._kept.values()))[1] < now - self.SECONDS:
+                    self._forget(next(iter(self._kept)))
         return octets
+
+    def _forget(self, key: tuple[bytes, int, str]) -> None:
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self.size -= len(found[0])
 
     def drop(self, key: tuple[bytes, int, str]) -> None:
         """Its reader has come to the end."""
         with self._lock:
-            self._size -= len(self._kept.pop(key, b""))
+            self._forget(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
 
 
 DECODED: Final = Decoded()

@@ -15,15 +15,17 @@ from gromoxd.mapi.proptags import INTERNAL, PidTagAccessLevel, PidTagAttachDataB
 from gromoxd.mapi.types import PropType
 from store.access import OWNER, READ_ANY, Access
 from store.mapi import attached, rows
+from store.mapi.computed import BODIES
 from store.mapi.loading import DECODED, MAX_DEPTH, Data, Env
 from store.mapi.properties import View, needs_content, view
 from store.mapi.reading import Reading
 from store.mapi.rows import Row
 
 MOST_MESSAGES, MOST_OCTETS, LONGEST_READ = 1000, 4 << 20, 1 << 20
-INLINE_MESSAGES, INLINE_OCTETS = 8, 128 << 10
-"""What is read in the loop: so many messages, none of more octets."""
+INLINE_MESSAGES, INLINE_OCTETS, INLINE_BODY = 8, 128 << 10, 16 << 10
+"""What is read in the loop: so many messages, none of more octets, and of fewer when a body may have to be made."""
 _STRING8, _STRING = int(PropType.PtypString8), int(PropType.PtypString)
+_BODY_IDS: Final = frozenset(tag >> 16 for tag in BODIES)
 _SLACK: Final = 1000
 
 
@@ -182,23 +184,30 @@ READS: dict[type[Any], Any] = {
 # ---------------------------------------------------------------------------------------------- what is long
 
 
-def _is_large(reading: Reading, mid: int) -> bool:
+def _is_large(reading: Reading, mid: int, limit: int) -> bool:
     found = rows.look_up(reading.reader.db, mid)
-    return found is not None and found.size > INLINE_OCTETS
+    return found is not None and found.size > limit
+
+
+def _limit(tags: list[int] | None) -> int:
+    """How large a message may be; of all properties bodies are those that are there."""
+    made = tags is not None and any(tag >> 16 in _BODY_IDS for tag in tags)
+    return INLINE_BODY if made else INLINE_OCTETS
 
 
 def _long_open(reading: Reading, call: o.OpenMessage) -> bool:
-    return (bool(call.path) or needs_content(call.tags)) and _is_large(reading, call.mid)
+    return (bool(call.path) or needs_content(call.tags)) and _is_large(reading, call.mid, _limit(call.tags))
 
 
 def _long_messages(reading: Reading, call: o.ReadMessages) -> bool:
     if len(call.mids) > INLINE_MESSAGES:
         return True
-    return needs_content(call.tags) and any(_is_large(reading, mid) for mid in call.mids)
+    limit = _limit(call.tags)
+    return needs_content(call.tags) and any(_is_large(reading, mid, limit) for mid in call.mids)
 
 
 def _long_value(reading: Reading, call: o.ReadValue) -> bool:
-    return _is_large(reading, call.mid)
+    return _is_large(reading, call.mid, _limit([call.tag]))
 
 
 LONG: dict[type[Any], Any] = {

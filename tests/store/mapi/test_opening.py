@@ -178,22 +178,37 @@ def test_a_large_attachment_is_read_piece_by_piece(box: Harness) -> None:
         pieces.append(piece)
         at += len(piece)
     assert b"".join(pieces) == data
-    assert not [key for key in DECODED._kept if key[0] == box.box.identity.guid]
+    cid = box.sql("SELECT cid FROM message_data")[0][0]
+    read(box, mid, p.PidTagAttachDataBinary, 0, 10, num=0)
+    assert (box.box.identity.guid, cid, "2") in DECODED
+    read(box, mid, p.PidTagAttachDataBinary, len(data), 10, num=0)
+    assert (box.box.identity.guid, cid, "2") not in DECODED
 
 
 def test_decoded_parts_are_kept_up_to_a_limit() -> None:
-    kept = Decoded()
+    now = [0.0]
+    kept = Decoded(lambda: now[0])
     size = Decoded.LIMIT // 3
     made: list[int] = []
 
     def part(number: int) -> bytes:
-        return kept.get((b"", number, ""), lambda: made.append(number) or bytes(size))  # type: ignore[func-returns-value]
+        def make() -> bytes:
+            made.append(number)
+            return bytes(size)
+
+        return kept.get((b"", number, ""), make)
 
     for number in (1, 1, 2, 1, 3, 4, 1, 2):
         part(number)
     assert made == [1, 2, 3, 4, 2]
+    assert kept.size == 3 * size
     kept.drop((b"", 1, ""))
-    assert kept._size == sum(map(len, kept._kept.values())) <= Decoded.LIMIT
+    assert kept.size == 2 * size
+    now[0] = Decoded.SECONDS + 1.0
+    part(5)
+    assert kept.size == size and (b"", 5, "") in kept
+    kept.get((b"", 6, ""), lambda: bytes(1000))
+    assert (b"", 6, "") not in kept
 
 
 # ------------------------------------------------------------------------------------------ embedded messages
@@ -256,12 +271,14 @@ def test_many_messages_end_early(box: Harness, monkeypatch: pytest.MonkeyPatch) 
 
 def test_which_reads_are_long(box: Harness) -> None:
     small, large = deliver(box).mid, deliver(box, MAIL + b"x" * 200_000).mid
+    middle = deliver(box, MAIL + b"x" * 20_000).mid
     body, some = [p.PidTagBody], [p.PidTagSubject]
     for call, long in (
         (o.OpenMessage(small), False), (o.OpenMessage(large), True), (o.OpenMessage(large, [], 1, some), False),
         (o.OpenMessage(large, [], 1, body), True), (o.OpenMessage(99), False), (o.ReadMessages([small] * 8), False),
         (o.ReadMessages([small] * 9), True), (o.ReadMessages([small, large]), True),
         (o.ReadMessages([small, large], 1, some), False), (o.ReadValue(large, p.PidTagBody, 0, 1), True),
+        (o.OpenMessage(middle), False), (o.OpenMessage(middle, [], 1, [0x1013001E]), True),
     ):  # fmt: skip
         assert box.box.is_long(call, OWNER) is long
 
