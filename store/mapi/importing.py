@@ -234,6 +234,7 @@ def import_move(tx: Transaction, call: s.ImportMove) -> o.Saved:
     datarows.write(tx, data)
     if data.did != moved.did:
         saving.reflag(tx, destination, moved, moved.flags, moved.modseq, moved.cn, data.did)
+    saving.tell_mark(tx, destination, there[0], mid)
     saved = o.Saved(destination.fid, mid, moved.uid, moved.cn, conflict)
     requests.remember(tx, call.request_id, saved)
     return saved

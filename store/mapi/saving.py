@@ -184,9 +184,20 @@ def _change(tx: Transaction, call: o.SaveMessage, folder: FolderRow, row: Row) -
         put = {**call.changes.set, PidTagLastModificationTime: call.imported.modified_nt}
         whole = o.Changes(put, call.changes.delete, call.changes.recipients, call.changes.attachments)
         job.changes = applying.as_whole(tx, job.data, whole, call.spooled)
-    elif call.base_cn != row.cn and not call.force:
+        saved = _carry_out(tx, job, call.spooled)
+        if not call.changes.set.keys() & {PidTagMessageFlags, PidTagRead}:
+            tell_mark(tx, folder, row, row.mid)
+        return saved
+    if call.base_cn != row.cn and not call.force:
         raise MapiError(Ec.ecObjectModified, f"message {row.mid:#x} has {row.cn}, not {call.base_cn}")
     return _carry_out(tx, job, call.spooled)
+
+
+def tell_mark(tx: Transaction, folder: FolderRow, before: Row, mid: int) -> None:
+    """Who imported a version does not know a read mark that was made here before: it is a change after it."""
+    if before.uid and before.modseq > before.cn:
+        row = rows.find(tx.db, mid)
+        reflag(tx, folder, row, row.flags, tx.new_cns(), row.cn, row.did)
 
 
 def _leave(tx: Transaction, job: _Job, call: o.SaveMessage, verdict: versions.Verdict) -> o.Saved:
