@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "longtermid": ("gromoxd.mapi.ids:LongTermId.decode", "LongTermID."),
     "pcl": ("gromoxd.mapi.ids:pcl_decode", "PidTagPredecessorChangeList."),
     "permission-data": ("gromoxd.mapi.permissions:PermissionData.decode", "PermissionData of RopModifyPermissions."),
+    "persist-data": ("gromoxd.mapi.persistdata:decode_persist_data", "PidTagAdditionalRenEntryIdsEx."),
     "property-name": ("gromoxd.mapi.named:decode_name", "PropertyName of a named property."),
     "property-tags": ("gromoxd.mapi.values:decode_tags", "PropertyTagArray, counted with 16 bits."),
     "property-values": ("gromoxd.cli.kinds:property_values", "TaggedPropertyValues one after the other."),
@@ -58,6 +59,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "task-recurrence": ("gromoxd.mapi.recurrence:RecurrencePattern.decode", "PidLidTaskRecurrence."),
     "timezone": ("gromoxd.mapi.timezones:TimeZoneDefinition.decode", "PidLidAppointmentTimeZoneDefinitionRecur."),
     "tzstruct": ("gromoxd.mapi.timezones:TimeZoneStruct.decode", "PidLidTimeZoneStruct."),
+    "verbs": ("gromoxd.mapi.verbstream:VerbStream.decode", "PidLidVerbStream: voting options."),
     "xid": ("gromoxd.mapi.ids:Xid.decode", "XID: PidTagChangeKey, PidTagSourceKey."),
 }
 

@@ -492,19 +492,28 @@ class FlatEntryList(NamedTuple):
 
 
 class EntryList(NamedTuple):
-    """[MS-OXCDATA] 2.3.1 EntryList: the folders that a search folder searches, in its definition."""
+    """[MS-OXCDATA] 2.3.1 EntryList: the folders that a search folder searches, in its definition.
+
+    `pads` are the Pad fields, the list's and then each entry's: Outlook leaves addresses there. Empty: zeros.
+    """
 
     entries: tuple[bytes, ...]
+    pads: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
-        lengths = b"".join([_PAIR.pack(len(entry), 0) for entry in self.entries])
-        return _PAIR.pack(len(self.entries), 0) + lengths + b"".join(self.entries)
+        """WireError for pads that are not one more than the entries."""
+        pads = self.pads or (0,) * (len(self.entries) + 1)
+        if len(pads) != len(self.entries) + 1:
+            raise WireError(f"{len(pads)} pads of {len(self.entries)} entries")
+        lengths = b"".join([_PAIR.pack(len(entry), pad) for entry, pad in zip(self.entries, pads[1:], strict=True)])
+        return _PAIR.pack(len(self.entries), pads[0]) + lengths + b"".join(self.entries)
 
     @classmethod
     def read(cls, cursor: Cursor) -> EntryList:
-        count, _ = cursor.struct(_PAIR)
-        lengths = [cursor.struct(_PAIR)[0] for _ in range(cursor.count(count, 8))]
-        return cls(tuple([cursor.take(length) for length in lengths]))
+        count, pad = cursor.struct(_PAIR)
+        heads = [cursor.struct(_PAIR) for _ in range(cursor.count(count, 8))]
+        pads = (pad, *(pad for _, pad in heads))
+        return cls(tuple([cursor.take(length) for length, _ in heads]), pads if any(pads) else ())
 
     @classmethod
     def decode(cls, data: bytes) -> EntryList:

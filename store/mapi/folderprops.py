@@ -12,9 +12,15 @@ from typing import Any
 from gromoxd.errors import Ec, MapiError
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, decode_bag
-from gromoxd.mapi.cursor import U16
 from gromoxd.mapi.ids import GLOBCNT_MAX, Xid, pcl_add, pcl_decode, pcl_encode
 from gromoxd.mapi.permissions import access_level, folder_access
+from gromoxd.mapi.persistdata import (
+    PERSIST_SENTINEL,
+    RSF_ELID_ENTRYID,
+    PersistData,
+    PersistElement,
+    encode_persist_data,
+)
 from gromoxd.mapi.times import filetime
 from store import access as a
 from store import wellknown as wk
@@ -242,12 +248,11 @@ def _ren_entryids_ex(f: FolderView) -> bytes | None:
     """PersistData structures and the end mark ([MS-OXOSFLD] 2.2.5)."""
     if not _tells(f):
         return None
-    blocks = []
-    for persist_id, fid in t.RSF_BLOCKS.items():
-        entryid = f.reader.identity.folder_entryid(fid)
-        element = U16.pack(t.ELEMENT_ENTRYID) + U16.pack(len(entryid)) + entryid
-        blocks.append(U16.pack(persist_id) + U16.pack(len(element)) + element)
-    return b"".join(blocks) + bytes(4)
+    blocks = [
+        PersistData(number, (PersistElement(RSF_ELID_ENTRYID, f.reader.identity.folder_entryid(fid)),))
+        for number, fid in t.RSF_BLOCKS.items()
+    ]
+    return encode_persist_data([*blocks, PersistData(PERSIST_SENTINEL)])
 
 
 def _free_busy_entryids(f: FolderView) -> list[bytes] | None:

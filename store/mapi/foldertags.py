@@ -19,7 +19,6 @@ PidTagArticleNumberNext: Final = 0x67510003
 
 RSF_BLOCKS: Final = {0x8006: 0x1D, 0x800A: 0x15, 0x800B: 0x14}
 """PersistID of PidTagAdditionalRenEntryIdsEx and the folder that it names ([MS-OXOSFLD] 2.2.5.1)."""
-ELEMENT_ENTRYID: Final = 0x0001
 REN_FOLDERS: Final = (0x1A, 0x19, 0x1B, 0x1C, 0x17)
 """The folders of PidTagAdditionalRenEntryIds in order: Conflicts, Sync Issues, Local and Server Failures, Junk Email
 ([MS-OXOSFLD] 2.2.4)."""

@@ -138,7 +138,11 @@ def test_entry_list() -> None:
     data = bytes.fromhex("02000000000000000300000000000000010000000000000001020304")
     assert e.EntryList((b"\1\2\3", b"\4")).encode() == data
     assert e.EntryList.decode(data) == e.EntryList((b"\1\2\3", b"\4"))
-    assert e.EntryList.decode(data[:4] + b"\xff" * 4 + data[8:]) == e.EntryList((b"\1\2\3", b"\4"))
+    padded = data[:4] + b"\xff" * 4 + data[8:]
+    assert e.EntryList.decode(padded) == e.EntryList((b"\1\2\3", b"\4"), (0xFFFFFFFF, 0, 0))
+    assert e.EntryList.decode(padded).encode() == padded
+    with pytest.raises(WireError, match="2 pads of 2 entries"):
+        e.EntryList((b"\1\2\3", b"\4"), (1, 2)).encode()
     for end in range(len(data)):
         with pytest.raises(WireError):
             e.EntryList.decode(data[:end])
