@@ -49,7 +49,8 @@ class ConversationIndex:
     """[MS-OXOMSG] 2.2.1.3 PidTagConversationIndex. `guid` is kept as its 16 octets stand there.
 
     The 40 bits of the time are its highest ones, or, as older clients write it, those after the first octet, which is
-    then the reserved one: `old` says which. Both are found in mail; FILETIMEs from 1829 to 2057 begin with 01 or 02.
+    then the reserved one: `old` says which. Both are found in mail; FILETIMEs from 1829 to 2057 begin with 01, those
+    up to 2285 with 02.
     """
 
     time_nt: int

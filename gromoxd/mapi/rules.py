@@ -176,8 +176,8 @@ _BLOCK = Struct("<BII")
 
 
 def _count(cursor: Cursor, wide: bool) -> int:
-    """The documents have 4 octets for the counts of recipients and their properties; Exchange and Outlook write 2 in
-    standard rules, as all other counts are there."""
+    """RecipientCount has "2 bytes or 4 bytes" in the picture of [MS-OXORULE] 2.2.5.1.2.4 and 4 in its text, and
+    NoOfProperties 4 in 2.2.5.1.2.4.1; Exchange and Outlook write 2 in standard rules, as all other counts are there."""
     return cursor.u32() if wide else cursor.u16()
 
 

@@ -132,3 +132,11 @@ def test_round_trip(time_nt: int, old: bool, levels: list[tuple[int, int]]) -> N
     for (delta, random), found in zip(levels, ConversationIndex.decode(index).levels, strict=True):
         unit = 23 if delta >> 49 else 18
         assert (found.delta_nt, found.random) == (delta >> unit << unit, random)
+
+
+def test_index_of_conversation_actions() -> None:
+    """[MS-OXOCFG] 2.2.8.8: a prefix of 01 and five zeros, then the conversation's id."""
+    index = bytes.fromhex("010000000000") + GUID
+    assert ConversationIndex.decode(index) == ConversationIndex(0, GUID)
+    assert ConversationIndex.decode(index).encode() == index
+    assert conversation_id(index, "topic", True) == GUID

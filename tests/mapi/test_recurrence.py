@@ -99,7 +99,7 @@ def test_task() -> None:
         RecurrencePattern.decode(WEEKLY)
 
 
-def test_outlook() -> None:
+def test_weekly_without_end() -> None:
     value = AppointmentRecurrencePattern.decode(WEDNESDAYS)
     assert value.recurrence_pattern.week_days == 1 << 3
     assert value.encode() == WEDNESDAYS

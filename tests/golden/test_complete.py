@@ -1,0 +1,47 @@
+"""Every example of the collection beside this project is tested or named among those left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.golden import propertyexamples, ropexamples
+from tests.golden.captures import SUBMIT, VIEWS
+from tests.golden.left_out import LEFT_OUT, PRINTED_IN_PART
+from tests.golden.test_properties import RTF
+from tests.mapi.structures.calendar import WEDNESDAYS_DAMAGED
+
+COLLECTION = Path(__file__).parents[3] / "shared" / "golden" / "mapi.json"
+
+
+def carried() -> dict[str, bytes]:
+    """The octets that this project tests, by the collection's ids; some examples are of other origin."""
+    return {
+        **{name: bytes.fromhex(example.octets) for name, example in ropexamples.EXAMPLES.items()},
+        **{name: example.octets for name, example in propertyexamples.EXAMPLES.items()},
+        **{name: octets for name, (octets, *_) in RTF.items()},
+        "oxctabl-4.5.3.2": ropexamples.TABLE_PREFIX,
+        "oxorule-4.2.1d": ropexamples.HANDLES,
+        "oxocal-forum": WEDNESDAYS_DAMAGED,
+        "outlook2007-001-plain": SUBMIT,
+        "outlook2007-002-plain": VIEWS,
+    }
+
+
+def test_nothing_is_skipped_silently() -> None:
+    assert not set(LEFT_OUT) & set(carried())
+    assert all(LEFT_OUT.values())
+    assert all(PRINTED_IN_PART.values())
+    assert (len(carried()), len(LEFT_OUT)) == (56, 23)
+
+
+def test_the_collection_is_here() -> None:
+    if not COLLECTION.exists():
+        pytest.skip(f"{COLLECTION} is not there: its examples cannot be compared with those carried here")
+    known = {entry["id"]: bytes.fromhex(entry["hex"]) for entry in json.loads(COLLECTION.read_text())}
+    mine = carried()
+    assert set(known) - set(mine) - set(LEFT_OUT) == set()
+    assert {name: mine[name] for name in known if name in mine} == {name: known[name] for name in known if name in mine}
+    assert set(mine) - set(known) == {"oxodlgt-4.1.1", "oxosrch-4.1", "oxomsg-4.5", "oxcfxics-stream"}
