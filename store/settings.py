@@ -49,6 +49,9 @@ class StoreSettings:
     index_cache_pages: int = setting(
         2048, "Index pages (9 KB each) that a store worker keeps decoded.", kind="int", low=16, high=1_000_000
     )
+    table_cache_size: int = setting(
+        24 << 20, "Memory of a store worker for the order of contents tables.", kind="size", low=1 << 20
+    )
     sqlite_mmap_size: int = setting(1 << 30, "Part of a mailbox file that is mapped.", kind="size", low=0)
     sqlite_checkpoint_pages: int = setting(
         1000, "Length of the write-ahead log, in 8 KiB pages, at which it is started anew.", kind="int", low=16

@@ -1,4 +1,4 @@
-"""A mailbox with very many messages in its Inbox, made by writing its tables: `python -m loadtest.bench.big_mailbox DIR N`."""
+"""A mailbox with very many messages, made by writing its tables: `python -m loadtest.bench.big_mailbox DIR N`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store worker in a process of its own, with mailboxes anywhere, and a client of it: what programs here measure RPC with."""
+"""A store worker in a process of its own, with mailboxes anywhere, and a client of it: to measure RPC with."""
 
 from __future__ import annotations
 

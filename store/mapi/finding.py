@@ -113,10 +113,12 @@ class _Scan:
         return -1
 
     def _candidates(self, mids: list[int]) -> set[int]:
+        if not mids:
+            return set()
         source = "unlisted" if self._table.definition.source == UNLISTED else "messages"
         sql = f"SELECT m.mid FROM {source} m CROSS JOIN message_data d ON d.did = m.did WHERE m.mid IN carray(?) AND "
         args = (apsw.carray(array("q", mids)), *self._params)
-        return {mid for (mid,) in self._db.execute(sql + self._sql, args)} if mids else set()
+        return {mid for (mid,) in self._db.execute(sql + self._sql, args)}
 
     def _first(self, some: list[tuple[int, Shown]]) -> int:
         if self._matches is None or not some:

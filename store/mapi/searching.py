@@ -239,7 +239,7 @@ class _Look:
             gone += memoryview(mids).cast("Q")
         pruned = row(self._db, "SELECT pruned_cn FROM folders WHERE fid=?", (fid,))[0]
         if pruned > since:
-            stray = rows(self._db, _STRAY, (self._folder.fid, apsw.carray(array("q", self._scope))))
+            stray = rows(self._db, _STRAY, (self._folder.fid, apsw.carray(array("q", [*self._scope, 0]))))
             gone += [mid for (mid,) in stray]
         changed: list[int] = []
         matching: set[int] = set()
@@ -268,7 +268,7 @@ class _Look:
         gone = [fid for fid in self._folder.covered if fid not in self._scope]
         if not gone:
             return
-        stray = rows(self._db, _STRAY, (self._folder.fid, apsw.carray(array("q", self._scope))))
+        stray = rows(self._db, _STRAY, (self._folder.fid, apsw.carray(array("q", [*self._scope, 0]))))
         self.pending.removed += [mid for (mid,) in stray]
         self.pending.gone = gone
 

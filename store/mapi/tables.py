@@ -36,8 +36,8 @@ _KINDS |= dict.fromkeys(smalltables.SOURCES, _SMALL)
 def _handle(reading: Reading, call: Any) -> Any:
     """Whatever a call asks of its kind of table. ecNotSupported, ecInvalidParam."""
     check_table(call.table, getattr(call, "columns", ()))
-    if getattr(call, "count", 0) < 0:
-        raise MapiError(Ec.ecInvalidParam, "count")
+    if getattr(call, "count", 0) < 0 or getattr(call, "position", 0) < 0:
+        raise MapiError(Ec.ecInvalidParam, "position or count")
     handler = _KINDS[call.table.kind].get(type(call))
     if handler is None:
         raise MapiError(Ec.ecNotSupported, type(call).__name__)
@@ -46,7 +46,7 @@ def _handle(reading: Reading, call: Any) -> Any:
 
 def check_table(table: t.Table, columns: Sequence[int]) -> None:
     """ecInvalidParam for a kind of table that there is not, and too much of anything."""
-    if table.kind not in _KINDS or len(table.toggled) > t.MOST_TOGGLED:
+    if table.kind not in _KINDS or len(table.toggled) > t.MOST_TOGGLED or not 0 <= table.fid < 1 << 48:
         raise MapiError(Ec.ecInvalidParam, "table")
     if len(columns) > t.MOST_COLUMNS or any(not 0 <= tag <= 0xFFFFFFFF for tag in columns):
         raise MapiError(Ec.ecInvalidParam, "columns")
