@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import md5
 from typing import Final
 
@@ -118,7 +119,11 @@ def conversation_id(index: bytes | None, topic: str | None, tracking: bool | Non
 
 def topic_id(topic: str) -> bytes:
     """The id of a conversation that only its topic tells from others: up to 255 UTF-16 units, up to a NUL."""
-    text = topic.partition("\0")[0][:_TOPIC_UNITS]
+    return _topic_id(topic.partition("\0")[0][:_TOPIC_UNITS])
+
+
+@lru_cache(maxsize=256)
+def _topic_id(text: str) -> bytes:
     upper = text.upper() if text.isascii() else "".join(map(_capital, text))
     octets = upper.encode("utf-16-le", "surrogatepass")[: 2 * _TOPIC_UNITS]
     return md5(octets, usedforsecurity=False).digest()

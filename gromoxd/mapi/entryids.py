@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -525,6 +526,17 @@ class EntryList(NamedTuple):
 
 def one_off(display_name: str, address: str, address_type: str = "SMTP") -> bytes:
     """The usual entry id of a recipient without one: Unicode, not to be looked up in the address book."""
+    if len(display_name) + len(address) > _SHORT:
+        return OneOffEntryId(display_name, address_type, address).encode()
+    return _one_off(display_name, address, address_type)
+
+
+_SHORT: Final = 256
+"""Characters of names and addresses that are remembered."""
+
+
+@lru_cache(maxsize=1024)
+def _one_off(display_name: str, address: str, address_type: str) -> bytes:
     return OneOffEntryId(display_name, address_type, address).encode()
 
 

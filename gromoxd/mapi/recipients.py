@@ -17,7 +17,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.cursor import Cursor, utf16
-from gromoxd.mapi.entryids import AddressBookEntryId, OneOffEntryId
+from gromoxd.mapi.entryids import AddressBookEntryId, one_off
 from gromoxd.mapi.rows import Cell, column_type, encode_row, read_row
 from gromoxd.mapi.types import MULTIPLE, PropType, PropValue
 from gromoxd.mapi.values import PropError, TypedPropertyValue
@@ -252,7 +252,7 @@ def complete(bag: Bag) -> None:
         ).encode()
     else:
         name = bag.get(p.PidTagDisplayName)
-        bag[p.PidTagEntryId] = OneOffEntryId(name if isinstance(name, str) else "", address_type, address).encode()
+        bag[p.PidTagEntryId] = one_off(name if isinstance(name, str) else "", address, address_type)
 
 
 def search_key(address_type: str, address: str) -> bytes:

@@ -33,6 +33,7 @@ class Bodies:
         self._data = data
         self._bag: Bag = data.bag
         self._made: dict[int, str | bytes | None] = {}
+        self._stored: dict[int, bool] = {}
         self._parts: tuple[list[Part], list[Part]] | None = None
         self._native: int | None = None
 
@@ -40,7 +41,11 @@ class Bodies:
 
     def stored(self, tag: int) -> bool:
         """Whether a form is there and need not be made of another."""
-        return tag in self._bag or tag in self._data.big() or bool(self._mail_parts(tag))
+        known = self._stored.get(tag)
+        if known is None:
+            known = tag in self._bag or tag in self._data.big() or bool(self._mail_parts(tag))
+            self._stored[tag] = known
+        return known
 
     def _mail_parts(self, tag: int) -> list[Part]:
         """The parts of a delivered message that are its body in a form; none once a client has set a body."""

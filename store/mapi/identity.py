@@ -48,20 +48,31 @@ class Identity(NamedTuple):
 
     def folder_entryid(self, fid: int) -> bytes:
         """[MS-OXCDATA] 2.2.4.1."""
-        if self.public:
-            return FolderEntryId(PUBLIC_FOLDERS, LongTermId(self.guid, fid), ObjectType.PUBLIC_FOLDER).encode()
-        return FolderEntryId(self.guid, LongTermId(self.guid, fid)).encode()
+        return _folder_entryid(self.guid, self.public, fid)
 
     def message_entryid(self, fid: int, mid: int) -> bytes:
         """[MS-OXCDATA] 2.2.4.2."""
-        folder, message = LongTermId(self.guid, fid), LongTermId(self.guid, mid)
-        if self.public:
-            return MessageEntryId(PUBLIC_FOLDERS, folder, message, ObjectType.PUBLIC_MESSAGE).encode()
-        return MessageEntryId(self.guid, folder, message).encode()
+        return _message_entryid(self.guid, self.public, fid) + mid.to_bytes(6, "big") + b"\0\0"
 
     def store_entryid(self) -> bytes:
         """[MS-OXCDATA] 2.2.4.3; the server of a mailbox is the domain of its owner."""
         return _store_entryid(self.owner, self.public)
+
+
+@lru_cache(maxsize=512)
+def _folder_entryid(guid: bytes, public: bool, fid: int) -> bytes:
+    if public:
+        return FolderEntryId(PUBLIC_FOLDERS, LongTermId(guid, fid), ObjectType.PUBLIC_FOLDER).encode()
+    return FolderEntryId(guid, LongTermId(guid, fid)).encode()
+
+
+@lru_cache(maxsize=512)
+def _message_entryid(guid: bytes, public: bool, fid: int) -> bytes:
+    """What the entry ids of a folder's messages begin with: all but the counter and the padding."""
+    folder, message = LongTermId(guid, fid), LongTermId(guid, 0)
+    if public:
+        return MessageEntryId(PUBLIC_FOLDERS, folder, message, ObjectType.PUBLIC_MESSAGE).encode()[:-8]
+    return MessageEntryId(guid, folder, message).encode()[:-8]
 
 
 @lru_cache(maxsize=512)

@@ -156,6 +156,15 @@ class Data:
         data.cid, data._props = cid, props
         return data
 
+    def fill(
+        self, rest: tuple[Any, ...], attached: list[Attached] | None, big: list[tuple[int, int, int]],
+        keys: tuple[bytes | None, bytes | None],
+    ) -> None:  # fmt: skip
+        """Take what somebody read of many messages at once; `rest` are the columns of `_REST`."""
+        self._recipients, self.raw_parts, head, *stored = rest
+        self.head, self.stored = head or b"", tuple(stored)
+        self._attached, self._big, self.keys = attached, big, keys
+
     @classmethod
     def of_mail(cls, env: Env, raw: bytes, received: int) -> Data:
         """A message that is in nothing but these octets: one embedded in a delivered message."""

@@ -14,12 +14,13 @@ from gromoxd.exmdb.pages import SEEN
 from gromoxd.mapi.proptags import INTERNAL, PidTagAccessLevel, PidTagAttachDataBinary
 from gromoxd.mapi.types import PropType
 from store.access import OWNER, READ_ANY, Access
-from store.mapi import attached, rows
+from store.mapi import attached, bulk, rows
 from store.mapi.computed import BODIES
 from store.mapi.loading import DECODED, MAX_DEPTH, Data, Env
 from store.mapi.properties import View, needs_content, view
 from store.mapi.reading import Reading
 from store.mapi.rows import Row
+from store.pace import Pace
 
 MOST_MESSAGES, MOST_OCTETS, LONGEST_READ = 1000, 4 << 20, 1 << 20
 INLINE_MESSAGES, INLINE_OCTETS, INLINE_BODY = 8, 128 << 10, 16 << 10
@@ -27,6 +28,8 @@ INLINE_MESSAGES, INLINE_OCTETS, INLINE_BODY = 8, 128 << 10, 16 << 10
 _STRING8, _STRING = int(PropType.PtypString8), int(PropType.PtypString)
 _BODY_IDS: Final = frozenset(tag >> 16 for tag in BODIES)
 _SLACK: Final = 1000
+_COMPUTED: Final = 2000
+"""What a whole message has beside what is stored."""
 
 
 # ---------------------------------------------------------------------------------------------- access
@@ -115,28 +118,37 @@ def read_messages(reading: Reading, call: o.ReadMessages) -> list[o.Message]:
     """objects.ReadMessages."""
     if len(call.mids) > MOST_MESSAGES:
         raise MapiError(Ec.ecInvalidParam, "more than 1,000 messages")
-    env = Env.of(reading)
+    env, pace = Env.of(reading), Pace()
     messages: list[o.Message] = []
     gathered = 0
-    for mid in call.mids:
-        try:
-            with snapshot(env.db):
-                found = rows.find(env.db, mid)
-                one = message(opened(env, found, call.tags, call.what), call.what, call.tags)
-        except MapiError as error:
-            if error.code in (Ec.ecAccessDenied, Ec.ecNotFound):
-                continue
-            raise
-        weight = _weight(one)
-        if messages and gathered + weight > MOST_OCTETS:
-            break
-        messages.append(one)
-        gathered += weight
+    for start in range(0, len(call.mids), bulk.PIECE):
+        pace.step()
+        with snapshot(env.db):
+            for shown in bulk.views(env, call.mids[start : start + bulk.PIECE], call.what, call.tags):
+                one = _readable(env.access, shown, call)
+                if one is None:
+                    continue
+                gathered += _weight(shown, one, call.tags)
+                if messages and gathered > MOST_OCTETS:
+                    return messages
+                messages.append(one)
     return messages
 
 
-def _weight(one: o.Message) -> int:
-    """About how many octets a message takes in the answer."""
+def _readable(access: Access, shown: View, call: o.ReadMessages) -> o.Message | None:
+    try:
+        require_read(access, shown.row, shown.creator)
+        return message(shown, call.what, call.tags)
+    except MapiError as error:
+        if error.code in (Ec.ecAccessDenied, Ec.ecNotFound):
+            return None
+        raise
+
+
+def _weight(shown: View, one: o.Message, tags: list[int] | None) -> int:
+    """About how many octets a message takes in the answer; of a whole one rather too many."""
+    if tags is None:
+        return _COMPUTED + shown.data.weight + min(shown.row.size, o.BIG * (2 + len(one.attachments)))
     bags = [one.props, *one.recipients, *(attachment.props for attachment in one.attachments)]
     return _SLACK + sum(len(value) if isinstance(value, str | bytes) else 16 for bag in bags for value in bag.values())
 

@@ -100,7 +100,7 @@ class Pair:
         return sent
 
     def _send_folder(self, source: Mailbox, target: Mailbox, fid: int) -> None:
-        while True:
+        for attempt in range(1, ROUNDS * 4):
             props = source.ask(h.GetFolderProps(fid, FOLDER_TAGS))
             key, parent = props[p.PidTagSourceKey], props[p.PidTagParentSourceKey]
             source.fids[key] = fid
@@ -117,9 +117,9 @@ class Pair:
                 )  # fmt: skip
             except MapiError as error:
                 if error.code is Ec.ecDuplicateName:
-                    source.ask(h.SetFolderProps(fid, {p.PidTagDisplayName: name + "'"}))
+                    source.ask(h.SetFolderProps(fid, {p.PidTagDisplayName: name + "'" * attempt}))
                 elif error.code is Ec.ecFolderCycle:
-                    source.ask(h.TransferFolder(fid, source.top, name + "'", False, self._request_id()))
+                    source.ask(h.TransferFolder(fid, source.top, name + "'" * attempt, False, self._request_id()))
                 elif error.code in GONE:
                     return
                 else:
@@ -127,6 +127,7 @@ class Pair:
             else:
                 target.taken(key, done)
                 return
+        raise AssertionError(f"folder {fid:#x} finds no place")
 
     def _send_contents(self, source: Mailbox, target: Mailbox, key: bytes, fid: int, there: int) -> int:
         way_back = key if key != source.key else target.key
