@@ -180,13 +180,15 @@ class Partial(Result, frozen=True):
 class DeleteMessages(Call[Partial], frozen=True):
     """Delete messages, associated ones too; soft (recoverable until retention ends) unless `hard`.
 
-    Soft-deleted messages that are named are removed for good.
+    Soft-deleted messages that are named are removed for good: without `request_id` a soft deletion that is repeated
+    after its answer was lost is a hard one.
     """
 
     writes: ClassVar[bool] = True
     fid: int
     mids: list[int]
     hard: bool = False
+    request_id: bytes = b""
 
 
 class Transferred(Result, frozen=True):

@@ -14,7 +14,7 @@ import apsw
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import objects as o
-from store import messages
+from store import messages, requests
 from store import wellknown as wk
 from store.access import DELETE_ANY, DELETE_OWNED, OWNER
 from store.mapi import datarows, hierarchy
@@ -37,6 +37,9 @@ _EXPIRED = f"SELECT mid, did FROM unlisted WHERE kind<>{r.ASSOCIATED} AND time <
 
 def delete_messages(tx: Transaction, call: o.DeleteMessages) -> o.Partial:
     """objects.DeleteMessages."""
+    earlier = requests.known(tx, call.request_id, o.Partial)
+    if earlier is not None:
+        return earlier
     require_delete(tx, call.fid)
     folder = tx.state.folder(call.fid)
     if len(call.mids) > MOST_MIDS:
@@ -44,7 +47,9 @@ def delete_messages(tx: Transaction, call: o.DeleteMessages) -> o.Partial:
     found = r.several(tx.db, folder.fid, call.mids)
     chosen = deletable(tx, folder.fid, found)
     partial = len(chosen) < len(set(call.mids))
-    return o.Partial(partial, remove(tx, folder, chosen, hard=call.hard) if chosen else 0)
+    done = o.Partial(partial, remove(tx, folder, chosen, hard=call.hard) if chosen else 0)
+    requests.remember(tx, call.request_id, done)
+    return done
 
 
 def require_delete(tx: Transaction, fid: int) -> None:

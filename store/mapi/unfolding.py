@@ -15,7 +15,6 @@ from gromoxd.mapi.proptags import (
     PROP_PART_PATH,
     PidTagAddressType,
     PidTagAttachDataBinary,
-    PidTagAttachLongFilename,
     PidTagBody,
     PidTagDisplayName,
     PidTagEmailAddress,
@@ -30,6 +29,8 @@ from store.sql import row
 from store.transaction import Transaction
 
 _WHO = (PidTagRecipientType, PidTagDisplayName, PidTagEmailAddress, PidTagAddressType)
+_MADE = applying.ATTACHMENT_KEPT | {PidTagAttachDataBinary}
+"""Of an attachment: what is made of the form, or of no account there."""
 _NEWLINES = str.maketrans({"\r": None})
 
 
@@ -89,8 +90,7 @@ def _same_attachment(tx: Transaction, data: Data, edit: Edit, num: int, form: Fo
     bag = datarows.attachment(tx, data.did, num)
     if bag is None or change.remove or change.embedded is not None:
         return False
-    name = change.set.get(PidTagAttachLongFilename)
-    if name is not None and name != bag.get(PidTagAttachLongFilename):
+    if any(bag.get(tag) != value for tag, value in change.set.items() if tag not in _MADE):
         return False
     own = [s for s in edit.spooled if (s.path[0] if s.path else s.num) == num]
     if any(s.path or s.tag != PidTagAttachDataBinary or s.length > tx.settings.largest_message for s in own):

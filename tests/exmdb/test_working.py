@@ -9,7 +9,7 @@ from gromoxd.exmdb import access as acl
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.api import SYSTEM
-from gromoxd.exmdb.working import EMBEDDED, OLE, Account, Open, Save, WorkingMessage
+from gromoxd.exmdb.working import EMBEDDED, OLE, Account, Open, Save, WorkingMessage, copy_to
 from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.mapi.proptags import (
     PidTagAttachDataBinary,
@@ -463,3 +463,38 @@ def test_associated(account: Account) -> None:
     message.set({PidTagSubject: "settings"})
     message.save()
     assert (message.uid, reopened(account, message).associated) == (0, True)
+
+
+def test_a_soft_deletion_that_is_repeated_stays_a_soft_one(account: Account) -> None:
+    first, second = made(account), made(account)
+    for _ in range(2):
+        account.call(o.DeleteMessages(INBOX, [first.mid], False, b"one request"))
+        account.call(o.DeleteMessages(INBOX, [second.mid]))
+    assert WorkingMessage.open(account, first.mid, Open.SOFT_DELETED).get(PidTagSubject) == "one"
+    assert refused(WorkingMessage.open, account, second.mid, Open.SOFT_DELETED) == Ec.ecNotFound
+
+
+def test_row_ids_stay_with_their_rows(account: Account) -> None:
+    message = made(account)
+    message.modify_recipients({3: person("late@x.org"), 1: person("early@x.org")})
+    message.save()
+    assert [(bag[PidTagRowid], bag[PidTagDisplayName]) for bag in message.recipients] == [(1, "early"), (3, "late")]
+
+
+def test_a_property_of_an_attachment_of_mail_is_not_passed_over(account: Account) -> None:
+    message = WorkingMessage.open(account, deliver(account))
+    attachment = message.open_attachment(1)
+    attachment.set({0x6600001F: "note"})
+    attachment.save()
+    message.set({PidTagSubject: "changed"})
+    message.save()
+    other = reopened(account, message).open_attachment(1)
+    assert (other.get(0x6600001F), other.get(PidTagAttachDataBinary)) == ("note", b"pdf" * 40_000)
+
+
+def test_both_bodies_set_together_stay(account: Account) -> None:
+    message = made(account, {PidTagSubject: "s", PidTagBody: "text", PidTagHtml: b"<p>" + b"x" * 40_000})
+    copy = WorkingMessage.create(account, INBOX)
+    copy_to(reopened(account, message), copy)
+    copy.save()
+    assert reopened(account, copy).get(PidTagHtml) == b"<p>" + b"x" * 40_000

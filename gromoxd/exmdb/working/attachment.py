@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gromoxd.convert.derived import ATTACHMENT_READ_ONLY
 from gromoxd.errors import Ec, MapiError
-from gromoxd.exmdb.objects import Bag
 from gromoxd.exmdb.working.state import EMPTY_SIZE, AttachmentState, MessageState
 from gromoxd.exmdb.working.values import Holder, Values
 from gromoxd.mapi.proptags import (
@@ -56,7 +55,7 @@ class WorkingAttachment(Holder):
         """PidTagAttachNumber."""
         return self.properties.num
 
-    def _put(self, state: Values, props: Bag) -> None:
+    def _put(self, state: Values, props: dict[int, Any]) -> None:
         super()._put(state, props)
         self._settle(props.keys())
 

@@ -28,6 +28,7 @@ from gromoxd.mapi.proptags import (
 
 _SUBOBJECTS: Final = frozenset((PidTagMessageRecipients, PidTagMessageAttachments))
 _FIRST_FREE: Final = FIRST_NAMED + len(BUILT_IN)
+_FLAGS: Final = 0x3
 
 
 class Copy(IntFlag):
@@ -78,7 +79,7 @@ def _check(source: Holder, destination: Holder, flags: int) -> None:
     kinds = (WorkingMessage, WorkingAttachment, WorkingFolder)
     if not any(isinstance(source, kind) and isinstance(destination, kind) for kind in kinds) or source is destination:
         raise MapiError(Ec.ecNotSupported, "copying between objects of different kinds")
-    if flags & ~(Copy.MOVE | Copy.NO_OVERWRITE):
+    if flags & ~_FLAGS:
         raise MapiError(Ec.ecInvalidParam, f"copy flags {flags:#x}")
     destination.require_writable()
     if flags & Copy.MOVE:
@@ -91,7 +92,7 @@ def _copy(source: Holder, destination: Holder, tags: list[int], subs: set[int], 
     ids = _Ids(_account(source), _account(destination), tags)
     there = {tag >> 16 for tag in destination.loaded().values} if flags & Copy.NO_OVERWRITE else set()
     problems: list[Problem] = []
-    short: dict[int, Any] = {}
+    values: dict[int, Any] = {}
     done = []
     for tag in tags:
         new = ids.of(tag)
@@ -102,15 +103,14 @@ def _copy(source: Holder, destination: Holder, tags: list[int], subs: set[int], 
             continue
         value = source.value(tag)
         if is_long(value) and not isinstance(destination, WorkingFolder):
-            destination.loaded().put(new, copied(value, destination.spool))
-            destination.written(new)
+            values[new] = copied(value, destination.spool)
         else:
-            short[new] = whole(tag, value)
+            values[new] = whole(tag, value)
         done.append(tag)
     if isinstance(source, WorkingMessage):
-        short.pop(PidTagRead, None)  # said by PidTagMessageFlags
-    if short:
-        problems += destination.set(short)
+        values.pop(PidTagRead, None)  # said by PidTagMessageFlags
+    if values:
+        problems += destination.set(values)
     if isinstance(source, WorkingMessage) and isinstance(destination, WorkingMessage):
         _copy_subobjects(source, destination, subs, flags)
     elif isinstance(source, WorkingAttachment) and isinstance(destination, WorkingAttachment):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
 from gromoxd.errors import Ec
 from gromoxd.exmdb.hierarchy import GetFolderProps, SetFolderProps
 from gromoxd.exmdb.objects import Bag
@@ -35,7 +37,7 @@ class WorkingFolder(Holder):
         """Read the properties anew when they are next wanted; streams that are not committed lose what they wrote."""
         self._known = False
 
-    def set(self, props: Bag) -> list[Problem]:
+    def set(self, props: dict[int, Any]) -> list[Problem]:
         """See Holder; problems are also those of SetFolderProps."""
         self.require_writable()
         good = {tag: value for tag, value in props.items() if usable(tag, value)}

@@ -126,7 +126,7 @@ class WorkingMessage(Holder):
     def loaded(self) -> MessageState:
         """See Holder; after a save the store is asked when somebody looks."""
         if self._stale:
-            rows, cn = list(self.properties.recipients), self.cn
+            rows, cn = sorted(self.properties.recipients), self.cn
             self._take(self.account.call(o.OpenMessage(self.mid)))
             self.cn = cn  # what others did since is a conflict
             state = self.properties
@@ -164,9 +164,9 @@ class WorkingMessage(Holder):
             found |= BODIES
         return sorted(found)
 
-    def _put(self, state: Values, props: Bag) -> None:
+    def _put(self, state: Values, props: dict[int, Any]) -> None:
         one_html(props)
-        given = {tag: props.pop(tag) for tag in SUBJECTS & props.keys()}
+        given = {tag: whole(tag, props.pop(tag)) for tag in SUBJECTS & props.keys()}
         for tag in [tag for tag in _NO_MARK if not props.get(tag, True)]:
             del props[tag]
             state.drop(tag)

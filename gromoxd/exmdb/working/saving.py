@@ -76,6 +76,8 @@ def pack(state: MessageState, spool: Spool) -> Packed:
         return packed
     if len(long) == 1 and isinstance(long[0].value, Octets) and long[0].value.place == 0:
         packed.file = spool.file
+        if os.fstat(spool.descriptor).st_size < long[0].value.size:  # zeros at its end that nobody wrote
+            os.ftruncate(spool.descriptor, long[0].value.size)
         packed.spooled = [Spooled(long[0].tag, 0, long[0].value.size, long[0].path, long[0].num)]
         return packed
     packed.own = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable
 from typing import BinaryIO, Final, cast
 
@@ -38,6 +39,7 @@ class Spool:
         self.in_memory = 0
         self.held = 0
         self.file: BinaryIO | None = None
+        self._end: Callable[[], object] | None = None
         self._windows = 0
         self._free: list[tuple[int, int]] = []
 
@@ -48,6 +50,7 @@ class Spool:
                 self.file = self.make()
             except OSError as error:
                 raise MapiError(Ec.ecStorageFull, str(error)) from error
+            self._end = weakref.finalize(self, self.file.close)
         if self._free:
             return self._free.pop()
         self._windows += 1
@@ -72,12 +75,9 @@ class Spool:
 
     def close(self) -> None:
         """Forget everything; what is read afterwards is an error."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
-
-    def __del__(self) -> None:
-        self.close()
+        if self._end is not None:
+            self._end()
+        self.file = self._end = None
 
 
 class Octets:

@@ -59,7 +59,7 @@ class Stream:
     def size(self) -> int:
         """[MS-OXCPRPT] 2.2.20."""
         value = self._value()
-        return 0 if value is None else size_of(value)
+        return value.size if isinstance(value, Remote) else 0 if value is None else size_of(value)
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -77,10 +77,10 @@ class Stream:
             return to_octets(value)[offset : offset + length]
         first, ahead = self._ahead
         if self._of is not value or not first <= offset <= offset + length <= first + len(ahead):
+            self._of = value
             if length >= AHEAD:
                 return value.read(offset, length)
             self._ahead = first, ahead = offset, value.read(offset, AHEAD)
-            self._of = value
         return ahead[offset - first : offset - first + length]
 
     # ------------------------------------------------------------------------------------------ writing

@@ -16,10 +16,13 @@ from gromoxd.exmdb.calls import Call
 from gromoxd.exmdb.objects import BIG, Bag, ReadValue
 from gromoxd.exmdb.working.spool import IN_MEMORY, Octets, Spool
 from gromoxd.mapi import codepages
+from gromoxd.mapi.proptags import PidTagAttachDataBinary
 from gromoxd.mapi.types import MULTIPLE, PYTHON, PropType, PropValue, fits, prop_type
 
 PIECE: Final = 1 << 20
 """ReadValue gives no more at once."""
+SLACK: Final = 64 << 10
+"""By so much a reckoned size may be too long, as a rule."""
 TEXT: Final = int(PropType.PtypString)
 STRING8: Final = int(PropType.PtypString8)
 STREAMED: Final = frozenset((TEXT, STRING8, int(PropType.PtypBinary), int(PropType.PtypObject)))
@@ -55,28 +58,48 @@ class Where:
 
 
 class Remote:
-    """A value that the store has."""
+    """A value that the store has. `about`: its octets; for the contents of attachments nearly those."""
 
-    __slots__ = ("size", "tag", "where")
+    __slots__ = ("_exact", "about", "tag", "where")
 
     def __init__(self, where: Where, tag: int, size: int) -> None:
         self.where = where
         self.tag = tag
-        self.size = size
+        self.about = size
+        self._exact = where.num < 0 or tag != PidTagAttachDataBinary
+        """Parts of mail are decoded when they are read: before, their size is reckoned."""
+
+    @property
+    def size(self) -> int:
+        """Its octets."""
+        known, offset = 0, max(self.about - SLACK, 0)
+        while not self._exact:
+            piece = self.read(offset, PIECE)
+            if piece or offset == known:
+                known = offset = offset + len(piece)
+                if len(piece) < PIECE:
+                    self.about, self._exact = offset, True
+            else:  # behind the end
+                offset = max(known, offset - PIECE)
+        return self.about
 
     def read(self, offset: int, length: int) -> bytes:
         """Short at the end. ecObjectModified when the value is not what it was."""
-        where, length = self.where, min(length, self.size - offset)
+        where, exact = self.where, self._exact
+        end = min(offset + length, self.about) if exact else offset + length
         pieces = []
-        while length > 0:
-            wanted = min(length, PIECE)
+        while offset < end:
+            wanted = min(end - offset, PIECE)
             call = ReadValue(where.mid, self.tag, offset, wanted, list(where.path), where.num)
             piece = where.account.call(call)
-            if len(piece) != wanted:
-                raise MapiError(Ec.ecObjectModified, f"property {self.tag:#010x}")
             pieces.append(piece)
-            offset += wanted
-            length -= wanted
+            offset += len(piece)
+            if len(piece) != wanted:
+                if exact:
+                    raise MapiError(Ec.ecObjectModified, f"property {self.tag:#010x}")
+                if any(pieces):
+                    self.about, self._exact = offset, True
+                break
         return b"".join(pieces)
 
 
@@ -86,9 +109,11 @@ def is_long(value: Any) -> bool:
 
 
 def size_of(value: Any) -> int:
-    """Octets of a value in the form of streams; of others about that."""
-    if isinstance(value, Remote | Octets):
+    """Octets of a value in the form of streams; about that of those that are not here, and of other types."""
+    if isinstance(value, Octets):
         return value.size
+    if isinstance(value, Remote):
+        return value.about
     if isinstance(value, str):
         return len(value) * 2 if value.isascii() else len(value.encode("utf-16-le", "surrogatepass"))
     if isinstance(value, bytes):
@@ -105,7 +130,7 @@ def whole(tag: int, value: Any) -> Any:
     """A value in memory, however long."""
     if not isinstance(value, Remote | Octets):
         return value
-    data = value.read(0, value.size)
+    data = b"".join(pieces(value))
     return data.decode("utf-16-le", "replace") if prop_type(tag) == TEXT else data
 
 
@@ -114,8 +139,11 @@ def pieces(value: Any) -> Iterable[bytes]:
     if not isinstance(value, Remote | Octets):
         yield to_octets(value)
         return
-    for offset in range(0, value.size, PIECE):
-        yield value.read(offset, PIECE)
+    offset, piece = 0, bytes(PIECE)
+    while len(piece) == PIECE:
+        piece = value.read(offset, PIECE)
+        offset += len(piece)
+        yield piece
 
 
 def copied(value: Any, spool: Spool) -> Octets:
@@ -128,6 +156,8 @@ def copied(value: Any, spool: Spool) -> Octets:
 
 def settled(tag: int, value: Any, spool: Spool) -> Any:
     """A value as it is kept: what is too long goes to the spool; text is such as can travel."""
+    if isinstance(value, Octets):
+        return value
     if isinstance(value, str):
         value = codepages.without_surrogates(value)
     elif isinstance(value, list) and value and isinstance(value[0], str):
@@ -140,6 +170,8 @@ def settled(tag: int, value: Any, spool: Spool) -> Any:
 def usable(tag: int, value: Any) -> bool:
     """Whether a client's value is one of the tag's type ([MS-OXCDATA] 2.11.1)."""
     kind = prop_type(tag) & ~MULTIPLE
+    if isinstance(value, Octets):
+        return kind in STREAMED
     if not 0 < tag <= 0xFFFFFFFF or kind not in PYTHON or kind in _NO_VALUES or not fits(tag, value):
         return False
     return all(
@@ -250,12 +282,15 @@ class Holder:
         if not self.writable:
             raise MapiError(Ec.ecAccessDenied, "opened for reading")
 
-    def set(self, props: Bag) -> list[Problem]:
-        """Set properties; the problems are those that were left alone: ecComputed, ecInvalidParam. ecAccessDenied."""
+    def set(self, props: dict[int, Any]) -> list[Problem]:
+        """Set properties, the spool's own `Octets` too. ecAccessDenied.
+
+        The problems are those that were left alone: ecComputed, ecInvalidParam.
+        """
         self.require_writable()
         state = self.loaded()
         problems: list[Problem] = []
-        good: Bag = {}
+        good: dict[int, Any] = {}
         for tag, value in props.items():
             if tag in self.read_only:
                 problems.append((tag, Ec.ecComputed))
@@ -284,7 +319,7 @@ class Holder:
             self.touched()
         return problems
 
-    def _put(self, state: Values, props: Bag) -> None:
+    def _put(self, state: Values, props: dict[int, Any]) -> None:
         for tag, value in props.items():
             state.put(tag, settled(tag, value, self.spool))
 
