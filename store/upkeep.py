@@ -7,6 +7,7 @@ import logging
 import apsw
 
 from store import requests
+from store import wellknown as wk
 from store.mapi import deleting, hierarchy
 from store.sql import row, rows, rows_once
 from store.transaction import Transaction
@@ -70,6 +71,7 @@ def check(db: apsw.Connection) -> None:
         if messages != counted or uidnext <= last:
             log.error("mailbox counters mended", extra={"folder": fid})
             recount(db, fid)
+    open_circles(db)
     [(last_id,)] = rows_once(
         db,
         "SELECT max((SELECT max(fid) FROM folders), "
@@ -77,6 +79,23 @@ def check(db: apsw.Connection) -> None:
         + ")",
     )
     db.execute("UPDATE mailbox SET next_id = ? WHERE next_id <= ?", (last_id + 1, last_id), can_cache=False)
+
+
+def open_circles(db: apsw.Connection) -> None:
+    """A folder that is below itself goes to the root, for nobody who walks up the hierarchy would get there."""
+    parents: dict[int, int] = dict(rows_once(db, "SELECT fid, parent_fid FROM folders"))
+    well: set[int] = set()
+    for fid in parents:
+        way: dict[int, None] = {}
+        at = fid
+        while at in parents and at not in well and at not in way:
+            way[at] = None
+            at = parents[at]
+        if at in way:
+            log.error("folder below itself mended", extra={"folder": at})
+            parents[at] = wk.ROOT if at != wk.ROOT else 0
+            db.execute("UPDATE folders SET parent_fid=? WHERE fid=?", (parents[at], at))
+        well.update(way)
 
 
 def recount(db: apsw.Connection, fid: int) -> None:

@@ -14,6 +14,8 @@ from store.mapi.faults import Checked, Find
 from store.mapi.reading import Reading
 
 FINDS: Final[dict[str, dict[str, Find]]] = {**faults.FINDS, **filefaults.FINDS}
+IN_ONE_STATE = faults.FINDS.keys() - {"strays"}
+"""Kinds for which several queries must see the same. Strays of search folders are waited for."""
 _OF_DATA = frozenset(("parts", "orphans", "lost", "sizes", "data-refs", "properties"))
 _OF_CONTENT = frozenset(("files", "octets"))
 _MESSAGES = "SELECT fid, mid FROM messages WHERE did=?1 UNION ALL SELECT fid, mid FROM unlisted WHERE did=?1 LIMIT 1"
@@ -25,7 +27,7 @@ def check_mailbox(reading: Reading, call: CheckMailbox) -> Findings:
     require_system(reading.access.is_system)
     db = reading.reader.db
     checked = Checked(db, reading.box.public, reading.box.content_folder)
-    if call.kind not in faults.FINDS:
+    if call.kind not in IN_ONE_STATE:
         return _look(checked, call)
     db.execute("BEGIN")
     try:

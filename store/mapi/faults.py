@@ -13,6 +13,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 import apsw
+from gevent.monkey import get_original
 
 from gromoxd.exmdb.upkeepcalls import Fault
 from store import wellknown as wk
@@ -21,6 +22,7 @@ from store.pace import Pace
 from store.ranges import LAST_UID
 from store.sql import row, rows_once
 
+_sleep = get_original("time", "sleep")
 PAIR = Struct("<II")
 _INDEX_FAULTS = ("missing from index", "wrong # of entries in index")
 
@@ -62,7 +64,7 @@ _IDS = (
 )  # fmt: skip
 _CNS = (
     ("modseq", "messages"), ("cn", "messages"), ("modseq", "unlisted"), ("cn", "unlisted"), ("cn", "pages"),
-    ("cn", "tombstones"), ("cn", "folder_tombstones"), ("cn", "read_states"),
+    ("cn", "tombstones"), ("cn", "folder_tombstones"), ("cn", "read_states"), ("cn", "search_results"),
 )  # fmt: skip
 
 
@@ -195,14 +197,28 @@ KEPT_FOR_FOLDERS = ("folder_props", "permissions", "rules", "read_states")
 STRAY = {
     **dict.fromkeys(KEPT_FOR_FOLDERS, "fid NOT IN (SELECT fid FROM folders UNION SELECT fid FROM deleted_folders)"),
     **dict.fromkeys(("tombstones", "receive_folders", "search_folders"), "fid NOT IN (SELECT fid FROM folders)"),
-    "search_results": (
-        "fid NOT IN (SELECT fid FROM search_folders)"
-        " OR mid NOT IN (SELECT mid FROM messages) AND fid IN (SELECT fid FROM search_folders WHERE watermark >="
-        " (SELECT max(cn) FROM folders))"
-    ),
+    "search_results": "fid NOT IN (SELECT fid FROM search_folders)",
 }
-"""Rows that are kept for nothing. A search folder that is not up to date may have what is gone already."""
+"""Rows that are kept for nothing."""
 STRAY_READ_STATES = "mid NOT IN (SELECT mid FROM messages) AND mid NOT IN (SELECT mid FROM unlisted)"
+
+
+STRAY_RESULTS = (
+    "SELECT fid, mid FROM search_results WHERE mid NOT IN (SELECT mid FROM messages)"
+    " AND fid IN (SELECT fid FROM search_folders)"
+)
+PATIENCE = 1.0
+"""In this time a search folder has lost what is gone."""
+
+
+def _stray_results(checked: Checked) -> Iterator[Fault]:
+    found = rows_once(checked.db, STRAY_RESULTS)
+    if found and not checked.db.in_transaction:
+        _sleep(PATIENCE)
+        still = set(rows_once(checked.db, STRAY_RESULTS))
+        found = [one for one in found if one in still]
+    for fid, mid in found:
+        yield Fault(fid, mid, "a search folder has a message that does not exist")
 
 
 def _stray(table: str, condition: str) -> Find:
@@ -330,7 +346,7 @@ FINDS: Final[dict[str, dict[str, Find]]] = {
     },
     "strays": {
         **{table: _stray(table, condition) for table, condition in STRAY.items()},
-        "read-marks": _stray("read_states", STRAY_READ_STATES),
+        "read-marks": _stray("read_states", STRAY_READ_STATES), "results": _stray_results,
     },
     "source-keys": {
         "": query(f"SELECT 0, id, 'source key ' || hex(source_key) FROM source_keys WHERE {BAD_SOURCE_KEYS}")

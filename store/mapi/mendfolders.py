@@ -36,6 +36,7 @@ def refresh(tx: Transaction, fids: Iterable[int]) -> None:
         tx.db.execute(_PAGES, (row.cn, fid))
         tx.effects.reload.add(fid)
         tx.touch(row)
+    tx.effects.searches = True
 
 
 # ---------------------------------------------------------------------------------------------- the whole
@@ -227,6 +228,22 @@ def _remove(table: str, condition: str) -> Callable[[Transaction, list[Fault]], 
     return mend
 
 
+def results(tx: Transaction, found: list[Fault]) -> list[Fault]:
+    """Search folders lose messages that do not exist; their tables are told."""
+    gone: dict[int, list[int]] = {}
+    for fault in found:
+        gone.setdefault(fault.fid, []).append(fault.id)
+    for fid, mids in gone.items():
+        row = tx.state.folders.get(fid)
+        if row is not None:
+            row.cn = tx.new_cns()
+            tx.db.executemany("DELETE FROM search_results WHERE fid=? AND mid=?", [(fid, mid) for mid in mids])
+            octets = array("Q", mids).tobytes()
+            tx.db.execute("INSERT INTO tombstones VALUES (?,?,?,?,?)", (fid, row.cn, tx.now, b"", octets))
+            tx.touch(row)
+    return found
+
+
 MENDS: Final[dict[str, dict[str, Any]]] = {
     "database": {"": indexes},
     "counters": {"": counters},
@@ -236,7 +253,7 @@ MENDS: Final[dict[str, dict[str, Any]]] = {
     },
     "strays": {
         **{table: _remove(table, condition) for table, condition in f.STRAY.items()},
-        "read-marks": _remove("read_states", f.STRAY_READ_STATES),
+        "read-marks": _remove("read_states", f.STRAY_READ_STATES), "results": results,
     },
     "source-keys": {"": _remove("source_keys", f.BAD_SOURCE_KEYS)},
     "tombstones": {"": tombstones},

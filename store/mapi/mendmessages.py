@@ -319,8 +319,8 @@ MENDS: Final[dict[str, dict[str, Any]]] = {
     "data": {"messages": lost_data("messages"), "unlisted": lost_data("unlisted")},
     "parts": {
         "attachments": _remove("attachments"), "embedded": _remove("embedded"), "values": _remove("big_values"),
-        "children": children, "circles": circles, "embedded-in": attachments("embedded", "num", EMBEDDED),
-        "values-of": attachments("big_values", "part - 1", BY_VALUE),
+        "children": children, "circles": circles, "embedded-in": attachments("embedded", "t.num", EMBEDDED),
+        "values-of": attachments("big_values", "t.part - 1", BY_VALUE),
     },
     "orphans": {"": orphans},
     "contents": {"": contents},
