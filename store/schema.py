@@ -177,6 +177,7 @@ CREATE TABLE read_states (
   member TEXT NOT NULL COLLATE NOCASE, mid INTEGER NOT NULL, fid INTEGER NOT NULL, read INTEGER NOT NULL,
   cn INTEGER NOT NULL, PRIMARY KEY (member, mid)
 ) WITHOUT ROWID;
+CREATE INDEX read_states_fid ON read_states (member, fid, cn);
 CREATE INDEX read_states_mid ON read_states (mid);
 CREATE TABLE source_keys (source_key BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX source_keys_id ON source_keys (id);

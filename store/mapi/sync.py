@@ -38,6 +38,9 @@ CHANGED_SQL = f"""
     WHERE p.fid = ? AND p.cn > ? AND m.modseq > ?"""
 ASSOCIATED_OF = f"FROM unlisted WHERE fid=? AND kind={r.ASSOCIATED}"
 ASSOCIATED_SQL = f"SELECT {r.UNLISTED_COLUMNS} {ASSOCIATED_OF} AND modseq > ?"
+OWN_MARKS_SQL = """
+    SELECT r.mid, r.read, r.cn FROM read_states r CROSS JOIN messages m ON m.mid = r.mid
+    WHERE r.member=? AND r.fid=? AND r.cn>?"""
 FOLDERS_SQL = "SELECT fid, parent_fid, changed_cn FROM folders WHERE fid NOT IN (SELECT fid FROM search_folders)"
 
 
@@ -279,8 +282,7 @@ class _Contents:
 
     def _own_marks(self) -> dict[int, bool]:
         """The reader's own marks of a public store, of messages that are not among the changed ones."""
-        sql = "SELECT mid, read, cn FROM read_states WHERE member=? AND fid=? AND cn>?"
-        found = rows(self.db, sql, (self.reading.access.actor, self.call.fid, self.read.floor))
+        found = rows(self.db, OWN_MARKS_SQL, (self.reading.access.actor, self.call.fid, self.read.floor))
         fresh = {m.mid for m in self.changed}
         return {mid: bool(read) for mid, read, cn in found if cn not in self.read and mid not in fresh}
 
