@@ -9,7 +9,7 @@ from store import wellknown as wk
 from store.access import CREATE_SUBFOLDER
 from store.mapi.permissions import grant_maker
 from store.references import release
-from store.state import FolderRow
+from store.state import LOOP, FolderRow
 from store.transaction import Transaction, figures_of
 
 LONGEST_NAME, DEEPEST = 255, 64
@@ -168,7 +168,9 @@ def rename_folder(tx: Transaction, call: c.RenameFolder) -> c.Done:
 def is_below(tx: Transaction, fid: int, top: int) -> bool:
     """Whether a folder is `top` or below it."""
     row: FolderRow | None = tx.state.folders[fid]
-    while row is not None and row.fid != top:
+    for _ in range(LOOP):
+        if row is None or row.fid == top:
+            break
         row = tx.state.folders.get(row.parent_fid)
     return row is not None
 

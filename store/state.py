@@ -19,6 +19,10 @@ from store import wellknown as wk
 from store.sql import rows_once
 
 
+LOOP = 256
+"""Folders that are nested deeper than any may be are in a loop, in a broken database."""
+
+
 @dataclass(slots=True)
 class FolderRow:
     """A row of `folders`."""
@@ -186,10 +190,10 @@ class State:
         """See calls.Folder."""
         names: list[str] = []
         at: FolderRow | None = row
-        while at is not None and at.fid != self.ipm_subtree:
+        while at is not None and at.fid != self.ipm_subtree and len(names) <= LOOP:
             names.append(at.component)
             at = self.folders.get(at.parent_fid)
-        return "/".join(reversed(names)) if at is not None else ""
+        return "/".join(reversed(names)) if at is not None and len(names) <= LOOP else ""
 
     def show(self, row: FolderRow) -> c.Folder:
         """A folder as clients see it."""

@@ -29,6 +29,7 @@ from store.mapi import rows as r
 from store.mapi.identity import Identity, eid
 from store.mapi.reading import Reading
 from store.sql import row, rows
+from store.state import LOOP
 
 FOLDER_ROOT, FOLDER_GENERIC, FOLDER_SEARCH = 0, 1, 2
 """PidTagFolderType ([MS-OXCFOLD] 2.2.2.2.2.7)."""
@@ -217,7 +218,7 @@ def _pathname(f: FolderView) -> str:
     names = [f.name]
     folders = {folder.fid: folder for folder in f.reader.box.folder_list.folders}
     above = folders.get(f.parent_fid)
-    while above is not None and above.fid != wk.ROOT:
+    while above is not None and above.fid != wk.ROOT and len(names) <= LOOP:
         names.append(above.name)
         above = folders.get(above.parent_fid)
     return "" if f.fid == wk.ROOT else "\\" + "\\".join(reversed(names))

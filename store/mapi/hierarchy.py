@@ -62,7 +62,7 @@ def sibling(tx: Transaction, parent: int, name: str, but: int = 0) -> FolderRow 
 def check_depth(tx: Transaction, parent: int) -> None:
     """ecInvalidParam when a folder below `parent` would be too deep."""
     depth, at = 1, tx.state.folders.get(parent)
-    while at is not None:
+    while at is not None and depth <= DEEPEST:
         depth, at = depth + 1, tx.state.folders.get(at.parent_fid)
     if depth > DEEPEST:
         raise MapiError(Ec.ecInvalidParam, "folders nested too deep")
