@@ -18,7 +18,6 @@ from gromoxd.exmdb import calls as c
 from store import wellknown as wk
 from store.sql import rows_once
 
-
 LOOP = 256
 """Folders that are nested deeper than any may be are in a loop, in a broken database."""
 
