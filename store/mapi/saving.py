@@ -13,8 +13,13 @@ from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.pages import DRAFT, SEEN
 from gromoxd.mapi.ids import Version
-from gromoxd.mapi.proptags import PidTagLastModificationTime, PidTagMessageFlags, PidTagRead
-from gromoxd.mapi.times import filetime
+from gromoxd.mapi.proptags import (
+    PidTagLastModificationTime,
+    PidTagMessageDeliveryTime,
+    PidTagMessageFlags,
+    PidTagRead,
+)
+from gromoxd.mapi.times import filetime, unix_seconds
 from store import messages, requests
 from store import wellknown as wk
 from store.access import CREATE, EDIT_ANY, EDIT_OWNED
@@ -29,6 +34,8 @@ from store.mapi.rows import ASSOCIATED, Row
 from store.state import FolderRow
 from store.transaction import Handler, Transaction
 
+LATEST = 0xFFFFFFFF
+"""The latest INTERNALDATE that there is room for."""
 INSERT_UNLISTED = (
     "INSERT INTO unlisted (mid, fid, kind, flags, modseq, cn, size, received, sent, did, time)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
@@ -92,11 +99,18 @@ def _create(tx: Transaction, call: o.SaveMessage, folder: FolderRow, given: int)
     if call.associated:
         return _create_associated(tx, folder, mid, data, word, cn)
     word = _own_mark(tx, folder, mid, word)
-    made = source.make(tx, data, tx.now)
+    received = _received(data, tx.now)
+    made = source.make(tx, data, received)
     datarows.write_sourced(tx, data, made.digest)
     messages.check_quota(tx, made.digest.size, receiving=False)
-    uid = _list(tx, folder, mid, data, made.digest, word, cn, tx.now)
+    uid = _list(tx, folder, mid, data, made.digest, word, cn, received)
     return o.Saved(folder.fid, mid, uid, cn)
+
+
+def _received(data: Data, otherwise: int) -> int:
+    """INTERNALDATE, by which tables sort, is PidTagMessageDeliveryTime, whoever set that."""
+    told = data.props.get(PidTagMessageDeliveryTime)
+    return min(max(unix_seconds(told), 0), LATEST) if isinstance(told, int) else otherwise
 
 
 def _own_mark(tx: Transaction, folder: FolderRow, mid: int, word: int) -> int:
@@ -120,7 +134,8 @@ def _first_word(tx: Transaction, call: o.SaveMessage, data: Data, edit: applying
 def _create_associated(tx: Transaction, folder: FolderRow, mid: int, data: Data, word: int, cn: int) -> o.Saved:
     datarows.write_unsourced(tx, data)
     size = _checked_size(tx, data)
-    figures = (mid, folder.fid, ASSOCIATED, word, cn, cn, size, tx.now, tx.now, data.did, 0)
+    received = _received(data, tx.now)
+    figures = (mid, folder.fid, ASSOCIATED, word, cn, cn, size, received, tx.now, data.did, 0)
     tx.db.execute(INSERT_UNLISTED, figures)
     _folder_changed(tx, folder, cn)
     return o.Saved(folder.fid, mid, 0, cn)
@@ -142,12 +157,17 @@ def _list(
     tx: Transaction, folder: FolderRow, mid: int, data: Data, digest: c.Digest, word: int, cn: int, received: int
 ) -> int:
     """Give a message its row and uid in the folder."""
-    messages.check_room(folder, 1)
-    uid = folder.uidnext
     sent = min(max(digest.sent, -(1 << 31)), (1 << 31) - 1)
-    tx.db.execute(messages.INSERT_MESSAGE, (folder.fid, uid, mid, word, cn, cn, digest.size, received, sent, data.did))
-    messages.arrived(tx, folder, [IndexRow(uid, word, digest.size, received, sent, cn, mid)])
+    uid = _insert(tx, folder, IndexRow(folder.uidnext, word, digest.size, received, sent, cn, mid), data.did)
     tx.effects.pieces.append(Pieces(folder.fid, mid, uid, digest.envelope, digest.bodystructure))
+    return uid
+
+
+def _insert(tx: Transaction, folder: FolderRow, new: IndexRow, did: int) -> int:
+    messages.check_room(folder, 1)
+    uid, word, size, received, sent, cn, mid = new
+    tx.db.execute(messages.INSERT_MESSAGE, (folder.fid, uid, mid, word, cn, cn, size, received, sent, did))
+    messages.arrived(tx, folder, [new])
     return uid
 
 
@@ -292,11 +312,23 @@ def _change_data(tx: Transaction, job: _Job) -> o.Saved:
         return _change_source(tx, job, cn)
     if row.associated:
         datarows.write_unsourced(tx, data)
-        tx.db.execute("UPDATE unlisted SET size=? WHERE mid=?", (_checked_size(tx, data), row.mid))
+        figures = (_checked_size(tx, data), _received(data, row.received), row.mid)
+        tx.db.execute("UPDATE unlisted SET size=?, received=? WHERE mid=?", figures)
     else:
         datarows.write(tx, data)
+        if _received(data, row.received) != row.received:
+            return _change_time(tx, job, cn)
     reflag(tx, job.folder, row, job.word, cn, cn, data.did)
     return o.Saved(row.fid, row.mid, row.uid, cn, job.conflict)
+
+
+def _change_time(tx: Transaction, job: _Job, cn: int) -> o.Saved:
+    """A message with another INTERNALDATE is another one to IMAP (RFC 9051 2.3.3), if only that."""
+    data, row, folder = job.data, job.row, job.folder
+    messages.remove(tx, folder, [(row.uid, row.mid, row.flags, row.size, row.did)], cn, stays=True)
+    received = _received(data, row.received)
+    new = IndexRow(folder.uidnext, job.word, row.size, received, row.sent, cn, row.mid)
+    return o.Saved(row.fid, row.mid, _insert(tx, folder, new, data.did), cn, job.conflict)
 
 
 def _modified(tx: Transaction, data: Data, edit: applying.Edit) -> None:
@@ -309,15 +341,16 @@ def _modified(tx: Transaction, data: Data, edit: applying.Edit) -> None:
 
 def _change_source(tx: Transaction, job: _Job, cn: int) -> o.Saved:
     data, row, folder = job.data, job.row, job.folder
-    made = source.make(tx, data, row.received)
+    received = _received(data, row.received)
+    made = source.make(tx, data, received)
     datarows.write_sourced(tx, data, made.digest)
-    if not made.new:
+    if not made.new and received == row.received:
         reflag(tx, folder, row, job.word, cn, cn, data.did)
         return o.Saved(row.fid, row.mid, row.uid, cn, job.conflict)
     if made.digest.size > row.size:
         messages.check_quota(tx, made.digest.size - row.size, receiving=False)
     messages.remove(tx, folder, [(row.uid, row.mid, row.flags, row.size, row.did)], cn, stays=True)
-    uid = _list(tx, folder, row.mid, data, made.digest, job.word, cn, row.received)
+    uid = _list(tx, folder, row.mid, data, made.digest, job.word, cn, received)
     return o.Saved(row.fid, row.mid, uid, cn, job.conflict)
 
 

@@ -9,6 +9,7 @@ import pytest
 from gromoxd.convert.digest import digest_message
 from gromoxd.errors import Ec
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb import objects as o
 from gromoxd.exmdb import tables as t
 from gromoxd.mapi.proptags import (
     PidTagContentCount,
@@ -27,6 +28,7 @@ from gromoxd.mapi.proptags import (
 from gromoxd.mapi.restrictions import And, Content, Property, RelOp, encode_restriction
 from gromoxd.mapi.sorting import Order
 from gromoxd.mapi.tables import RowType
+from gromoxd.mapi.times import filetime
 from store.mapi.identity import eid
 from tests.store.conftest import INBOX, OWNER, SENT, Harness
 
@@ -203,3 +205,18 @@ def test_access(box: Harness) -> None:
     arrive(box, "secret")
     assert box.refused(t.QueryRows(contents(), [PidTagSubject], 0, 1), actor="eve@example.org") == Ec.ecAccessDenied
     assert box.refused(t.QueryRows(contents(fid=0x999), [PidTagSubject], 0, 1), actor=OWNER) == Ec.ecNotFound
+
+
+def test_times_that_clients_set(box: Harness) -> None:
+    """What a client says of the delivery is what tables sort by, and INTERNALDATE."""
+    early, late = filetime(1_500_000_000), filetime(1_900_000_000)
+    one = arrive(box, "delivered", received=1_700_000_000)
+    two = box.call(o.SaveMessage(INBOX, 0, 0, o.Changes({PidTagSubject: "old", PidTagMessageDeliveryTime: early}), b""))
+    table = contents((PidTagMessageDeliveryTime, UP))
+    assert column(box, table) == ["old", "delivered"]
+    box.call(o.SaveMessage(INBOX, one, 0, o.Changes({PidTagMessageDeliveryTime: early - 10}), b"", True))
+    assert column(box, table) == ["delivered", "old"]
+    box.call(o.SaveMessage(INBOX, two.mid, 0, o.Changes({PidTagMessageDeliveryTime: late}), b"", True))
+    assert column(box, table, PidTagMessageDeliveryTime) == [early - 10, late]
+    times = [received for _, page in box.pages().values() for received in page.received]
+    assert times == [1_499_999_999, 1_900_000_000]
