@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import mmh3
 import msgspec
 
-from store.mapi.ordering import Member
+from store.mapi.ordering import CHUNK, Member
 from store.mapi.tabledef import Category, rank
+from store.pace import Pace
 
 Path = tuple[Any, ...]
 _MARK = 1 << 62 | 0x8000
@@ -69,7 +70,11 @@ class Groups:
 
     def __init__(self, categories: tuple[Category, ...], found: list[Any]) -> None:
         self.categories = categories
-        self.list = [Group(*row) for row in found]
+        self.list: list[Group] = []
+        pace = Pace()
+        for at in range(0, len(found), CHUNK):
+            self.list += [Group(*row) for row in found[at : at + CHUNK]]
+            pace.step()
         self._starts: list[int] | None = None
         self._layouts: dict[tuple[int, frozenset[int]], Layout] = {}
 

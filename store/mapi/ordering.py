@@ -203,10 +203,11 @@ class Ordering:
         inner = f"SELECT *, {extremum.format(f' OVER (PARTITION BY {names})')} AS e FROM ({rows})"
         entries = _packed(db, f"SELECT mid, num, u FROM ({inner}) ORDER BY {keys}, {leaf}", args)
         grouped = f"SELECT {names}, count(*), total(u), {extremum.format('')} AS e FROM ({rows}) GROUP BY {names}"
-        groups = [
-            (tuple(row[:-3]), row[-3], int(row[-2]), row[-1])
-            for row in db.execute(f"{grouped} ORDER BY {keys}", args)
-        ]  # fmt: skip
+        groups: list[Any] = []
+        cursor, pace = db.execute(f"{grouped} ORDER BY {keys}", args), Pace()
+        while found := list(islice(cursor, CHUNK)):
+            groups += [(tuple(row[:-3]), row[-3], int(row[-2]), row[-1]) for row in found]
+            pace.step()
         return entries, groups
 
     def _group_order(self) -> tuple[str, str]:
