@@ -102,7 +102,8 @@ class DirectStore:
             watchers = list(entry.watchers)
         for event in events:
             for watching, notify in watchers:
-                if event.fid <= 0 or entry.mailbox.access(watching).sees(event.fid):
+                told = watching in event.actors if event.actors else event.fid <= 0
+                if told or (not event.actors and entry.mailbox.access(watching).sees(event.fid)):
                     notify(event)
         if isinstance(result, Exception):
             raise result

@@ -143,7 +143,8 @@ class WatchTable(Call[Done], frozen=True):
     """Row events of a table are pushed on this connection (`calls.Event.rows`) with `watch` = `id` until `on` is False.
 
     The id is the client's choice, one for a connection and mailbox; a table given under an id in use replaces that.
-    Events carry the values of `columns`. Watch first, then read: what is read is never older than the first event.
+    Events carry the values of `columns`. Watch first, then read: what is read is never older than the first event. A
+    connection that breaks takes its watches along: after an event for fid -1 the client watches anew and looks again.
     ecTooBig: more than 1,000 ids.
     """
 

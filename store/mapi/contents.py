@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import tables as t
 from gromoxd.mapi.tables import RowType
-from store.access import READ_ANY
+from store.access import OWNER, READ_ANY
 from store.mapi.groups import Header, Layout
 from store.mapi.jobs import Job
 from store.mapi.ordering import Ordering
@@ -40,11 +40,11 @@ class Opened(NamedTuple):
 
 
 def definition_of(reading: Reading, table: t.Table) -> Definition:
-    """What a contents table asks for. ecAccessDenied, ecNotFound, ecInvalidParam."""
+    """What a contents table asks for. What was deleted is for the folder's owners. ecAccessDenied, ecNotFound …"""
     if table.flags & t.CONVERSATION_MEMBERS:
         reading.access.require_owner()
     else:
-        reading.access.require(table.fid, READ_ANY)
+        reading.access.require(table.fid, READ_ANY | OWNER if table.flags & t.SOFT_DELETED else READ_ANY)
         if row(reading.reader.db, "SELECT 1 FROM folders WHERE fid=?", (table.fid,)) is None:
             raise MapiError(Ec.ecNotFound, f"folder {table.fid:#x}")
     search = row(reading.reader.db, "SELECT 1 FROM search_folders WHERE fid=?", (table.fid,)) is not None

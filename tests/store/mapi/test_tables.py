@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from gromoxd.errors import Ec
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb import tables as t
+from gromoxd.exmdb.access import ADD, ModifyPermissions, PermissionChange
+from gromoxd.exmdb.api import MailboxRef
+from gromoxd.exmdb.hierarchy import MakeFolder
 from gromoxd.mapi.proptags import (
     PidTagContentCount,
     PidTagContentUnreadCount,
@@ -19,16 +23,18 @@ from gromoxd.mapi.proptags import (
     PidTagInstID,
     PidTagMessageClass,
     PidTagMessageDeliveryTime,
+    PidTagMessageFlags,
     PidTagMid,
     PidTagNormalizedSubject,
     PidTagRowType,
     PidTagSenderName,
     PidTagSubject,
 )
-from gromoxd.mapi.restrictions import And, Content, Property, RelOp, encode_restriction
+from gromoxd.mapi.restrictions import And, BitmapRelOp, BitMask, Content, Property, RelOp, encode_restriction
 from gromoxd.mapi.sorting import Order
 from gromoxd.mapi.tables import RowType
 from gromoxd.mapi.times import filetime
+from store.direct import DirectStore
 from store.mapi.identity import eid
 from tests.store.conftest import INBOX, OWNER, SENT, Harness
 
@@ -220,3 +226,58 @@ def test_times_that_clients_set(box: Harness) -> None:
     assert column(box, table, PidTagMessageDeliveryTime) == [early - 10, late]
     times = [received for _, page in box.pages().values() for received in page.received]
     assert times == [1_499_999_999, 1_900_000_000]
+
+
+def test_associated_and_deleted(box: Harness) -> None:
+    kept, gone = arrive(box, "kept"), arrive(box, "gone")
+    view = box.call(o.SaveMessage(INBOX, 0, 0, o.Changes({PidTagSubject: "view"}), b"", associated=True)).mid
+    form = box.call(o.SaveMessage(INBOX, 0, 0, o.Changes({PidTagSubject: "form"}), b"", associated=True)).mid
+    fai, deleted = contents((PidTagSubject, UP), flags=t.ASSOCIATED), contents(flags=t.SOFT_DELETED)
+    both = contents(flags=t.SOFT_DELETED | t.ASSOCIATED)
+    assert (column(box, fai), column(box, deleted), column(box, both)) == (["form", "view"], [], [])
+    box.call(o.DeleteMessages(INBOX, [gone, form]))
+    assert (column(box, fai), column(box, deleted), column(box, both)) == (["view"], ["gone"], ["form"])
+    assert column(box, contents()) == ["kept"]
+    box.call(o.SaveMessage(INBOX, view, 0, o.Changes({PidTagSubject: "other"}), b"", True, associated=True))
+    assert column(box, fai) == ["other"]
+    assert box.call(t.LocateRow(contents(), kept)).found
+    box.call(ModifyPermissions(INBOX, [PermissionChange(ADD, name="bob@example.test", rights=0x401)]))
+    assert column(box, fai, actor="bob@example.test") == ["other"]
+    assert box.refused(t.QueryRows(deleted, [], 0, 1), actor="bob@example.test") == Ec.ecAccessDenied
+
+
+def test_members_of_a_conversation(box: Harness) -> None:
+    arrive(box, "Lunch")
+    topic = encode_restriction(Property(RelOp.EQ, PidTagNormalizedSubject, "lunch"))
+    reply = b"Subject: Re: Lunch\r\n\r\nText.\r\n"
+    box.call(c.Append(SENT, c.NewMessage(digest_message(reply, received=1), reply, 1), b""))
+    table = t.Table(t.CONTENTS, 1, t.CONVERSATION_MEMBERS, topic)
+    assert column(box, table) == ["Lunch", "Re: Lunch"]
+    arrive(box, "Dinner")
+    arrive(box, "RE: LUNCH")
+    assert column(box, table) == ["Lunch", "Re: Lunch", "RE: LUNCH"]
+    assert box.refused(t.QueryRows(table, [], 0, 1), actor="bob@example.test") == Ec.ecAccessDenied
+
+
+def test_everybody_has_his_own_marks_in_a_public_store(tmp_path: Path) -> None:
+    """Groups count what the reader has not read, and restrictions know it."""
+    store, ref = DirectStore(str(tmp_path), {"box": "example.test"}), MailboxRef("box")
+    ann, bob = "ann@example.test", "bob@example.test"
+    folder = store.call(ref, MakeFolder(2, "News", {}, b"folder"), actor="\0system").fid
+    raw = b"Subject: one\r\n\r\nText.\r\n"
+    new = c.NewMessage(digest_message(raw, received=1), raw, 1)
+    mids = [store.call(ref, c.Append(folder, new, b"%d" % n), actor="\0system").mid for n in range(3)]
+    unread = encode_restriction(BitMask(BitmapRelOp.EQZ, PidTagMessageFlags, 1))
+    grouped = t.Table(t.CONTENTS, folder, sort=[(PidTagSubject, 0)], categories=1)
+
+    def seen(actor: str) -> tuple[int, Any]:
+        restricted = store.call(ref, t.QueryRows(t.Table(t.CONTENTS, folder, 0, unread), [], 0, 0), actor=actor)
+        rows = store.call(ref, t.QueryRows(grouped, [PidTagContentUnreadCount], 0, 9), actor=actor).rows
+        return restricted.total, rows
+
+    assert seen(ann) == seen(bob) == (3, [[3]])
+    store.call(ref, o.SetReadState(folder, mids[:2], True), actor=ann)
+    assert (seen(ann), seen(bob)) == ((1, [[1]]), (3, [[3]]))
+    store.call(ref, o.SetReadState(folder, mids[:1], False), actor=ann)
+    assert (seen(ann), seen(bob)) == ((2, [[2]]), (3, [[3]]))
+    store.close()
