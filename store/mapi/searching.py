@@ -36,9 +36,8 @@ _CHANGED = f"""
     SELECT m.mid FROM pages p CROSS JOIN messages m
       ON m.fid = p.fid AND m.uid BETWEEN p.number * {PAGE_SPAN} AND p.number * {PAGE_SPAN} + {PAGE_SPAN - 1}
     WHERE p.fid = ? AND p.cn > ? AND m.modseq > ?"""
-_STRAY = """
-    SELECT s.mid FROM search_results s LEFT JOIN messages m ON m.mid = s.mid
-    WHERE s.fid = ? AND (m.mid IS NULL OR m.fid NOT IN carray(?))"""
+_GONE = "SELECT s.mid FROM search_results s LEFT JOIN messages m ON m.mid = s.mid WHERE s.fid = ? AND m.mid IS NULL"
+_STRAY = _GONE + " OR s.fid = ? AND m.fid NOT IN carray(?)"
 
 
 class Pending:
@@ -239,15 +238,11 @@ class _Look:
             gone += memoryview(mids).cast("Q")
         pruned = row(self._db, "SELECT pruned_cn FROM folders WHERE fid=?", (fid,))[0]
         if pruned > since:
-            stray = rows(self._db, _STRAY, (self._folder.fid, apsw.carray(array("q", [*self._scope, 0]))))
-            gone += [mid for (mid,) in stray]
-        changed: list[int] = []
-        matching: set[int] = set()
-        if self._folder.current:
-            changed = [mid for (mid,) in rows(self._db, _CHANGED, (fid, since, since))]
-            matching = self._matching(fid, changed)
+            gone += self._stray()
+        changed = [mid for (mid,) in rows(self._db, _CHANGED, (fid, since, since))]
         present = self._known([*gone, *changed])
         there = set(changed)
+        matching = self._matching(fid, changed) if self._folder.current else present & there
         pending.removed += [mid for mid in gone if mid in present and mid not in there]
         pending.removed += [mid for mid in changed if mid in present and mid not in matching]
         pending.added += [mid for mid in changed if mid in matching and mid not in present]
@@ -263,14 +258,21 @@ class _Look:
 
     # ------------------------------------------------------------------------------------------ which folders
 
+    def _stray(self) -> list[int]:
+        """Results that are not there any more, or not where is searched; what a static search found stays."""
+        fid = self._folder.fid
+        if self._folder.current:
+            scope = apsw.carray(array("q", [*self._scope, 0]))
+            return [mid for (mid,) in rows(self._db, _STRAY, (fid, fid, scope))]
+        return [mid for (mid,) in rows(self._db, _GONE, (fid,))]
+
     def _lost(self) -> None:
-        """Folders that are no longer searched: their messages go."""
-        gone = [fid for fid in self._folder.covered if fid not in self._scope]
-        if not gone:
-            return
-        stray = rows(self._db, _STRAY, (self._folder.fid, apsw.carray(array("q", [*self._scope, 0]))))
-        self.pending.removed += [mid for (mid,) in stray]
-        self.pending.gone = gone
+        """Folders that are no longer searched: their messages go, and of a static search those of deleted folders."""
+        kept = self._scope if self._folder.current else [one.fid for one in self._reading.box.folder_list.folders]
+        gone = [fid for fid in self._folder.covered if fid not in kept]
+        if gone:
+            self.pending.removed += self._stray()
+            self.pending.gone = gone
 
     def _fill(self) -> None:
         """Folders that are not covered yet: some more of their messages."""

@@ -196,6 +196,20 @@ def test_static(box: Searching) -> None:
     assert box.results(fid) == ["a2", "a3"]
 
 
+def test_static_results_stay_where_their_folder_goes(box: Searching) -> None:
+    """And their table shows them as they are, in order."""
+    inner = box.create("Inner")
+    one = box.arrive("b a", inner)
+    box.arrive("c a")
+    fid = box.search(A, [SUBTREE], RESTART | STATIC | RECURSIVE)
+    box.call(c.RenameFolder(inner, "INBOX/Inner"))
+    assert box.results(fid) == ["b a", "c a"]
+    box.call(o.SaveMessage(inner, one, 0, o.Changes({PidTagSubject: "xyz"}), b"", True))
+    assert box.results(fid) == ["c a", "xyz"]
+    box.call(c.DeleteFolder(inner))
+    assert box.results(fid) == ["c a"]
+
+
 def test_other_criteria(box: Searching) -> None:
     box.arrive("a1")
     box.arrive("b1")
