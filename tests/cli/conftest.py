@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from gromoxd.cli.main import main
+from tests.cli.served import Served
 
 
 class Outcome(NamedTuple):
@@ -45,3 +46,11 @@ def filled(ctl: Ctl) -> Ctl:
     ]:
         assert ctl(*words, stdin=stdin).status == 0
     return ctl
+
+
+@pytest.fixture
+def served(filled: Ctl, site: Path) -> Iterator[Served]:
+    """The site's stores, running; `filled` is gromoxctl."""
+    stores = Served(site)
+    yield stores
+    stores.close()
