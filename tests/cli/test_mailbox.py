@@ -18,6 +18,8 @@ from gromoxd.exmdb import objects as o
 from tests.cli.conftest import Ctl
 from tests.cli.served import ALICE, Served
 from tests.contract.mail import mail
+from tests.support import messages
+from tests.support.server import running
 
 FINDER, PUBLIC = 0x05, "example.test"
 NUMBERS = "RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 150)"
@@ -219,3 +221,30 @@ def test_compact(served: Served, filled: Ctl) -> None:
 def test_without_a_server(filled: Ctl, site: Path, command: str) -> None:
     outcome = filled("mailbox", command, ALICE)
     assert outcome.status == 1 and outcome.err.startswith("gromoxctl: the server of this site is not running")
+
+
+@pytest.mark.slow
+def test_beside_clients_of_a_running_server(tmp_path: Path) -> None:
+    """A session that is open goes on through compaction and repair, and sees what came meanwhile."""
+    with running(tmp_path / "site") as server:
+        for number in range(30):
+            server.deliver(messages.make(f"m{number}", size=20_000))
+        with server.imap() as client:
+            assert client.select("INBOX") == ("OK", [b"30"])
+            client.store("1:25", "+FLAGS", r"(\Deleted)")
+            client.expunge()
+            server.ctl("mailbox", "compact", ALICE)
+            server.deliver(messages.make("after"))
+            assert client.noop()[0] == "OK"
+            found = client.search(None, "ALL")[1][0].split()
+            assert len(found) == 6
+            assert server.ctl("mailbox", "check", ALICE, "--content") == "no faults\n"
+            assert server.ctl("mailbox", "repair", ALICE) == "no faults\n"
+            fetched = client.fetch("1:*", "(RFC822.SIZE BODY.PEEK[])")[1]
+            sizes = [
+                (int(part[0].split(b"RFC822.SIZE ")[1].split()[0]), len(part[1]))
+                for part in fetched
+                if isinstance(part, tuple)
+            ]
+            assert len(sizes) == 6 and all(told == there for told, there in sizes)
+        assert "6 messages" in server.ctl("mailbox", "browse", ALICE, stdin="cd Inbox\nls\n")
