@@ -123,7 +123,8 @@ def _modified(tx: Transaction, call: c.SetFlags, chosen: list[Target]) -> c.Rang
 def _new_word(tx: Transaction, old: int, call: c.SetFlags) -> int:
     bits = call.flags & pages.SYSTEM_MASK
     if call.mode == c.REPLACE:
-        return bits | keywords.intern(tx, call.keywords) << pages.KEYWORD_SHIFT
+        hidden = [w for w in tx.state.keywords.sets[old >> pages.KEYWORD_SHIFT] if not pages.is_imap_keyword(w)]
+        return bits | keywords.intern(tx, [*call.keywords, *hidden]) << pages.KEYWORD_SHIFT
     system = old | bits if call.mode == c.ADD else old & ~bits
     system &= pages.SYSTEM_MASK
     if not call.keywords:

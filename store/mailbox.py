@@ -426,7 +426,7 @@ class Mailbox:
                 self._spare.pop().close()
             self._reader.close()
             db = self._runner.tx.db
-            db.pragma("wal_checkpoint(truncate)")
+            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             db.close()
             os.ftruncate(self._lock, 0)
         finally:

@@ -232,7 +232,10 @@ class FlagsChanged(Result, frozen=True):
 
 
 class SetFlags(Call[FlagsChanged], frozen=True):
-    """STORE: `mode` ADD, REMOVE or REPLACE the system flag bits and keywords of the messages in `uids`."""
+    """STORE: `mode` ADD, REMOVE or REPLACE the system flag bits and keywords of the messages in `uids`.
+
+    REPLACE leaves keywords alone that IMAP cannot show (`pages.is_imap_keyword`): its clients do not know of them.
+    """
 
     writes: ClassVar[bool] = True
     fid: int

@@ -10,6 +10,7 @@ of the mailbox (`GetKeywordSets`), so that the number of keywords is not limited
 
 from __future__ import annotations
 
+import re
 from array import array
 
 import msgspec
@@ -18,6 +19,12 @@ PAGE_SPAN = 256
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
 SYSTEM_MASK = 0xFF
 KEYWORD_SHIFT = 8
+_ATOM = re.compile(r'[^\x00-\x20"%()*\\\]{\x7f-\U0010ffff]+')
+
+
+def is_imap_keyword(word: str) -> bool:
+    """Whether IMAP can show a keyword: an atom (RFC 9051 9). MAPI's categories may be any text."""
+    return _ATOM.fullmatch(word) is not None
 
 
 class FolderState(msgspec.Struct, array_like=True, frozen=True):

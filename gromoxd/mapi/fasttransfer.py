@@ -18,6 +18,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi.cursor import U32, Cursor, utf16
 from gromoxd.mapi.named import FIRST_NAMED, PropertyName
 from gromoxd.mapi.types import MULTIPLE, PropType, PropValue
+from gromoxd.mapi.values import fixed_writer
 
 
 class Marker(IntEnum):
@@ -490,22 +491,7 @@ def encode_stream(elements: Sequence[Element]) -> bytes:
 
 
 def _packer(kind: int) -> Callable[[Any], bytes]:
-    """Numbers that are unsigned in Python but fit the width are written by their bits."""
-    pack = _LAYOUTS[kind].pack
-    code = _FIXED[kind]
-    if kind == PropType.PtypGuid:
-        return _pack_guid
-    if code not in "hiq":
-        return pack
-    unsigned = Struct("<" + code.upper()).pack
-
-    def write(value: int) -> bytes:
-        try:
-            return pack(value)
-        except StructError:
-            return unsigned(value)
-
-    return write
+    return _pack_guid if kind == PropType.PtypGuid else fixed_writer(_FIXED[kind])
 
 
 def _pack_guid(value: bytes) -> bytes:

@@ -54,8 +54,9 @@ class SaveFlags(IntFlag):
 
 
 class OpenModeFlags(IntFlag):
-    """Of RopOpenMessage, [MS-OXCMSG] 2.2.3.1.1. ReadOnly is 0; BestAccess has the bit of ReadWrite."""
+    """Of RopOpenMessage, [MS-OXCMSG] 2.2.3.1.1. BestAccess has the bit of ReadWrite."""
 
+    ReadOnly = 0x00
     ReadWrite = 0x01
     BestAccess = 0x03
     OpenSoftDeleted = 0x04

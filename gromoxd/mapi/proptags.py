@@ -886,6 +886,6 @@ PROP_CREATOR: Final = 0x67A1001F
 PROP_CHANGE_CN: Final = 0x67A20014
 """Of an imported object: the change number for which the change key in its bag holds. Never leaves."""
 PROP_COMPOSED: Final = 0x67A3000B
-"""Of a message: its stored RFC 5322 form was made of its properties, which therefore are all there. Without it (and with
-a stored form) bodies and attachments with PROP_PART_PATH are in that form. Never leaves."""
+"""Of a message: its stored RFC 5322 form was made of its properties, which therefore are all there. Without it (and
+with a stored form) bodies and attachments with PROP_PART_PATH are in that form. Never leaves."""
 INTERNAL: Final = frozenset((PROP_PART_PATH, PROP_CREATOR, PROP_CHANGE_CN, PROP_COMPOSED))

@@ -287,7 +287,7 @@ def _write_raw(value: bytes) -> bytes:
     return value + b""
 
 
-def _fixed_writer(code: str) -> Writer:
+def fixed_writer(code: str) -> Writer:
     """Numbers that are unsigned in Python but fit the width are written by their bits."""
     pack = Struct("<" + code).pack
     if code not in "hiq":
@@ -343,7 +343,7 @@ def _readers(wide: bool) -> dict[int, Reader]:
 
 def _writers(wide: bool) -> dict[int, Writer]:
     binary = _write_wide_binary if wide else _write_binary
-    many: dict[int, Writer] = {kind: _fixed_writer(code) for kind, code in _FIXED.items()}
+    many: dict[int, Writer] = {kind: fixed_writer(code) for kind, code in _FIXED.items()}
     many |= {
         PropType.PtypGuid: _write_guid,
         PropType.PtypBoolean: {False: b"\0", True: b"\1"}.__getitem__,

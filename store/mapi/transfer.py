@@ -13,7 +13,6 @@ from gromoxd.exmdb import objects as o
 from store import messages, requests
 from store.access import CREATE, READ_ANY
 from store.changes import Origin
-from store.changes import Origin
 from store.changes import Row as IndexRow
 from store.mapi import datarows, deleting, hierarchy
 from store.mapi import rows as r

@@ -9,7 +9,8 @@ from gromoxd.exmdb import access as acl
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.api import SYSTEM
-from gromoxd.exmdb.working import EMBEDDED, OLE, Account, Open, Save, WorkingMessage, copy_to
+from gromoxd.exmdb.working import EMBEDDED, OLE, Account, WorkingMessage, copy_to
+from gromoxd.mapi.flags import OpenModeFlags, SaveFlags
 from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.mapi.proptags import (
     PidTagAttachDataBinary,
@@ -347,7 +348,7 @@ def test_messages_in_messages(account: Account) -> None:
     assert refused(end.open_embedded) == Ec.ecNotFound
     end.save()
     assert refused(message.save) == Ec.ecObjectModified
-    message.save(Save.FORCE)
+    message.save(SaveFlags.ForceSave)
     assert reopened(account, message).open_attachment(0).get(PidTagAttachDataBinary) == b"by value"
 
 
@@ -375,7 +376,7 @@ def test_conflict(account: Account) -> None:
     second.save()
     first.set({PidTagImportance: 2})
     assert refused(first.save) == Ec.ecObjectModified
-    first.save(Save.FORCE)
+    first.save(SaveFlags.ForceSave)
     assert reopened(account, first).bag([PidTagSubject, PidTagImportance]) == (
         {PidTagSubject: "third", PidTagImportance: 2}, {},
     )  # fmt: skip
@@ -393,7 +394,7 @@ def test_a_look_after_saving_does_not_hide_a_conflict(account: Account) -> None:
 
 def test_kept_open_for_reading(account: Account) -> None:
     message = made(account)
-    message.save(Save.KEEP_OPEN_READ_ONLY)
+    message.save(SaveFlags.KeepOpenReadOnly)
     assert message.get(PidTagSubject) == "one"
     assert refused(message.set, {PidTagSubject: "x"}) == Ec.ecAccessDenied
     assert refused(message.save) == Ec.ecError
@@ -405,7 +406,10 @@ def test_deleted_meanwhile(account: Account) -> None:
     message.set({PidTagSubject: "x"})
     assert refused(message.save) == Ec.ecObjectDeleted
     assert refused(WorkingMessage.open, account, message.mid) == Ec.ecNotFound
-    assert WorkingMessage.open(account, message.mid, Open.BEST_ACCESS | Open.SOFT_DELETED).writable is False
+    assert (
+        WorkingMessage.open(account, message.mid, OpenModeFlags.BestAccess | OpenModeFlags.OpenSoftDeleted).writable
+        is False
+    )
 
 
 def test_access(account: Account) -> None:
@@ -414,8 +418,8 @@ def test_access(account: Account) -> None:
     assert refused(WorkingMessage.open, bob, message.mid) == Ec.ecAccessDenied
     change = acl.PermissionChange(acl.ADD, name=BOB, rights=0x401)
     account.call(acl.ModifyPermissions(INBOX, [change]))
-    assert refused(WorkingMessage.open, bob, message.mid, Open.READ_WRITE) == Ec.ecAccessDenied
-    best = WorkingMessage.open(bob, message.mid, Open.BEST_ACCESS)
+    assert refused(WorkingMessage.open, bob, message.mid, OpenModeFlags.ReadWrite) == Ec.ecAccessDenied
+    best = WorkingMessage.open(bob, message.mid, OpenModeFlags.BestAccess)
     assert refused(best.set, {PidTagSubject: "x"}) == Ec.ecAccessDenied
     assert refused(best.modify_recipients, {0: None}) == Ec.ecAccessDenied
     assert refused(best.create_attachment) == Ec.ecAccessDenied
@@ -470,8 +474,8 @@ def test_a_soft_deletion_that_is_repeated_stays_a_soft_one(account: Account) -> 
     for _ in range(2):
         account.call(o.DeleteMessages(INBOX, [first.mid], False, b"one request"))
         account.call(o.DeleteMessages(INBOX, [second.mid]))
-    assert WorkingMessage.open(account, first.mid, Open.SOFT_DELETED).get(PidTagSubject) == "one"
-    assert refused(WorkingMessage.open, account, second.mid, Open.SOFT_DELETED) == Ec.ecNotFound
+    assert WorkingMessage.open(account, first.mid, OpenModeFlags.OpenSoftDeleted).get(PidTagSubject) == "one"
+    assert refused(WorkingMessage.open, account, second.mid, OpenModeFlags.OpenSoftDeleted) == Ec.ecNotFound
 
 
 def test_row_ids_stay_with_their_rows(account: Account) -> None:

@@ -23,7 +23,8 @@ from gromoxd.exmdb import upkeepcalls
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
 from gromoxd.exmdb.client import Client as Exmdb
 from gromoxd.exmdb.settings import ExmdbSettings
-from gromoxd.exmdb.working import Account, Open, WorkingMessage
+from gromoxd.exmdb.working import Account, WorkingMessage
+from gromoxd.mapi.flags import OpenModeFlags
 from gromoxd.mapi.ids import Xid, pcl_encode
 from gromoxd.mapi.proptags import PidTagAttachDataBinary, PidTagBody, PidTagMessageFlags, PidTagSubject
 from tests.support.load import Client, Load
@@ -215,10 +216,12 @@ class MapiWriter(Client):
             for mid, wanted in self.expected.items():
                 check_message(WorkingMessage.open(account, mid), wanted)
             for mid, wanted in self.soft.items():
-                check_message(WorkingMessage.open(account, mid, Open.BEST_ACCESS | Open.SOFT_DELETED), wanted)
+                check_message(
+                    WorkingMessage.open(account, mid, OpenModeFlags.BestAccess | OpenModeFlags.OpenSoftDeleted), wanted
+                )
             for mid in self.gone:
                 with contextlib.suppress(MapiError):
-                    WorkingMessage.open(account, mid, Open.SOFT_DELETED)
+                    WorkingMessage.open(account, mid, OpenModeFlags.OpenSoftDeleted)
                     raise AssertionError(f"{self.name}: deleted message {mid:#x} is there")
         for fid, path in zip(self.fids, self.folders, strict=True):
             seen = Counter(imap_view(self.server, self.user, path))

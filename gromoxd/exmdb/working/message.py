@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from enum import IntFlag
 from typing import Any, Final
 
 from gromoxd.convert.derived import BODIES, READ_ONLY, SUBJECTS, one_html, shown, subjects
@@ -19,6 +18,7 @@ from gromoxd.exmdb.working.state import AttachmentState, MessageState
 from gromoxd.exmdb.working.values import Account, Holder, Remote, Values, Where, is_long, usable, whole
 from gromoxd.mapi import conversation
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.flags import OpenModeFlags, SaveFlags
 from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.mapi.times import filetime
 
@@ -38,23 +38,6 @@ _CONVERSATION: Final = frozenset((p.PidTagConversationIndex, p.PidTagConversatio
                                   p.PidTagConversationIndexTracking, *SUBJECTS))  # fmt: skip
 UNCERTAIN: Final = (Ec.ecNetwork, Ec.ecTimeout)
 """Errors after which a message may have been saved."""
-
-
-class Save(IntFlag):
-    """SaveFlags ([MS-OXCMSG] 2.2.3.3.1). None of them: as it was opened."""
-
-    KEEP_OPEN_READ_ONLY = 1
-    KEEP_OPEN_READ_WRITE = 2
-    FORCE = 4
-
-
-class Open(IntFlag):
-    """OpenModeFlags ([MS-OXCMSG] 2.2.3.1.1)."""
-
-    READ_ONLY = 0
-    READ_WRITE = 1
-    BEST_ACCESS = 3
-    SOFT_DELETED = 4
 
 
 class WorkingMessage(Holder):
@@ -78,16 +61,16 @@ class WorkingMessage(Holder):
 
     @classmethod
     def open(
-        cls, account: Account, mid: int, mode: int = Open.BEST_ACCESS, spool: Spool | None = None
+        cls, account: Account, mid: int, mode: int = OpenModeFlags.BestAccess, spool: Spool | None = None
     ) -> WorkingMessage:
         """A message of the mailbox. ecNotFound, ecAccessDenied (READ_WRITE without the right to change it)."""
         found = account.call(o.OpenMessage(mid))
-        if found.deleted and not mode & Open.SOFT_DELETED:
+        if found.deleted and not mode & OpenModeFlags.OpenSoftDeleted:
             raise MapiError(Ec.ecNotFound, f"message {mid:#x} is deleted")
         allowed = bool(_number(found.props, p.PidTagAccess) & MODIFY) and not found.deleted
-        if mode & Open.BEST_ACCESS == Open.READ_WRITE and not allowed:
+        if mode & OpenModeFlags.BestAccess == OpenModeFlags.ReadWrite and not allowed:
             raise MapiError(Ec.ecAccessDenied, f"message {mid:#x}")
-        made = cls(account, MessageState(), bool(mode & Open.READ_WRITE) and allowed, spool or Spool())
+        made = cls(account, MessageState(), bool(mode & OpenModeFlags.ReadWrite) and allowed, spool or Spool())
         made._take(found)
         return made
 
@@ -360,7 +343,7 @@ class WorkingMessage(Holder):
         values[p.PidTagMessageFlags] = flags | MF_READ | MF_EVER_READ if read else flags & ~MF_READ
         values[p.PidTagRead] = read
 
-    def save(self, flags: int = Save.KEEP_OPEN_READ_WRITE, request_id: bytes = b"") -> o.Saved:
+    def save(self, flags: int = SaveFlags.KeepOpenReadWrite, request_id: bytes = b"") -> o.Saved:
         """Store what has changed ([MS-OXCMSG] 2.2.3.3). The message stays open.
 
         ecObjectModified when somebody else has changed it meanwhile, unless FORCE; ecError when it is open for reading;
@@ -371,8 +354,8 @@ class WorkingMessage(Holder):
         self._request = request_id or self._request or os.urandom(16)
         packed = saving.pack(self.loaded(), self.spool)
         call = o.SaveMessage(
-            self.fid, self.mid, self.cn, packed.changes, self._request, bool(flags & Save.FORCE), self.associated,
-            packed.spooled, self._imported,
+            self.fid, self.mid, self.cn, packed.changes, self._request, bool(flags & SaveFlags.ForceSave),
+            self.associated, packed.spooled, self._imported,
         )  # fmt: skip
         try:
             saved = self.account.call(call, spool=packed.file)
@@ -386,7 +369,7 @@ class WorkingMessage(Holder):
         self.mid, self.uid, self.cn = saved.mid, saved.uid, saved.cn
         self._imported = None
         self._stale = True
-        self.writable = not flags & Save.KEEP_OPEN_READ_ONLY
+        self.writable = not flags & SaveFlags.KeepOpenReadOnly
         return saved
 
 
@@ -422,12 +405,12 @@ class EmbeddedMessage(WorkingMessage):
         self.properties = MessageState()
         self.writable = False
 
-    def save(self, flags: int = Save.KEEP_OPEN_READ_WRITE, request_id: bytes = b"") -> o.Saved:
+    def save(self, flags: int = SaveFlags.KeepOpenReadWrite, request_id: bytes = b"") -> o.Saved:
         """Put it into its attachment ([MS-OXCMSG] 3.1.4.18). ecError, ecAccessDenied."""
         if not self.writable:
             raise MapiError(Ec.ecError, "opened for reading")
         self.attachment.put_embedded(self.properties.clone())
-        self.writable = not flags & Save.KEEP_OPEN_READ_ONLY
+        self.writable = not flags & SaveFlags.KeepOpenReadOnly
         return o.Saved(self.fid, self.mid, 0, 0)
 
 

@@ -523,3 +523,12 @@ def test_header_fields_of_ones_own(box: Harness) -> None:
     assert second.uid == 1
     third = change(box, second, {own: "other"})
     assert b"\r\nx-mailer: other\r\n" in box.contents()[third.uid]
+
+
+def test_imap_leaves_categories_alone_that_it_cannot_show(box: Harness) -> None:
+    saved = save(box, {PidTagSubject: "x", PidTagMessageFlags: 0, PidNameKeywords: ["Blue Category", "Red"]})
+    uids = [(saved.uid, saved.uid)]
+    box.call(c.SetFlags(INBOX, uids, c.REPLACE, SEEN, ["Green"]))
+    assert flags(box, saved) == (SEEN, ["Blue Category", "Green"])
+    box.call(c.SetFlags(INBOX, uids, c.REPLACE, 0))
+    assert flags(box, saved) == (0, ["Blue Category"])
