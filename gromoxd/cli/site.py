@@ -118,7 +118,7 @@ def show(value: dict[str, Any], as_json: bool) -> None:
             for text in field:
                 click.echo(f"{name}: {text}")
         else:
-            click.echo(f"{name}: {field}")
+            click.echo(f"{name}: {'-' if field is None else field}")
 
 
 def table(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
@@ -126,7 +126,7 @@ def table(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    lines = [[str(row[column]) for column in columns] for row in rows]
+    lines = [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows]
     if not sys.stdout.isatty():
         for line in (list(columns), *lines):
             click.echo("\t".join(line))
