@@ -16,6 +16,7 @@ from gromoxd.convert import bodies
 from gromoxd.convert.composeheader import header_fields
 from gromoxd.convert.headerlines import field as text_field
 from gromoxd.convert.headerlines import parametrised
+from gromoxd.convert.keptheader import kept_fields
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.proptags import (
     PidTagAttachContentId,
@@ -26,6 +27,7 @@ from gromoxd.mapi.proptags import (
     PidTagDisplayName,
     PidTagInternetMessageId,
     PidTagMessageClass,
+    PidTagTransportMessageHeaders,
 )
 
 MAX_DEPTH = 20
@@ -67,7 +69,8 @@ def compose(
 ) -> bytes:
     """The octets of a message. `host`: the domain of what needs one and has none (Message-ID, non-SMTP addresses).
 
-    `bcc` False leaves the Bcc field out, as a message that is sent must not have it (RFC 5322 3.6.3).
+    `bcc` False leaves the Bcc field out, as a message that is sent must not have it (RFC 5322 3.6.3), and what is kept
+    of an earlier journey.
     """
     return _message(ComposeMessage(props, recipients, attachments, headers), host, bcc, 0)
 
@@ -75,6 +78,8 @@ def compose(
 def _message(message: ComposeMessage, host: str, bcc: bool, depth: int) -> bytes:
     fields = header_fields(message.props, message.recipients, host, bcc)
     fields += [text_field(name, text) for name, text in message.headers]
+    if bcc:
+        fields = kept_fields(message.props.get(PidTagTransportMessageHeaders)) + fields
     entity = _smime(message) or _content(message, host, depth)
     head = b"".join(fields)
     if not message.props.get(PidTagInternetMessageId):

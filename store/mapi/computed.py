@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from gromoxd.convert.charsets import decode_unlabelled
+from gromoxd.convert.keptheader import transport_headers
 from gromoxd.convert.properties import MAX_DISPLAY, split_subject
 from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED
 from gromoxd.mapi import conversation
@@ -335,8 +335,7 @@ def _headers(v: View) -> str | None:
     kept = _text(v, p.PidTagTransportMessageHeaders)
     if kept is not None or not v.data.referring:
         return kept
-    head = v.data.header
-    return (head.decode() if head.isascii() else decode_unlabelled(head)).replace("\0", "")
+    return transport_headers(v.data.header)
 
 
 # ---------------------------------------------------------------------------------------------- originators

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gromoxd.convert.mime import decode_parts
+from gromoxd.convert.keptheader import transport_headers
+from gromoxd.convert.mime import decode_parts, header_end
 from gromoxd.convert.unfold import Unfolded, bodies, take_out
 from gromoxd.exmdb.objects import Bag, Spooled
 from gromoxd.mapi.proptags import (
@@ -20,6 +21,7 @@ from gromoxd.mapi.proptags import (
     PidTagEmailAddress,
     PidTagHtml,
     PidTagRecipientType,
+    PidTagTransportMessageHeaders,
 )
 from store.content import read_exactly
 from store.mapi import applying, datarows, values
@@ -42,6 +44,11 @@ class Form:
         self.root = decode_parts(row(tx.db, "SELECT parts FROM message_data WHERE did=?", (data.did,))[0])
         self.received = received
         self.bodies = bodies(self.raw, self.root)
+
+    @property
+    def header(self) -> str:
+        """PidTagTransportMessageHeaders."""
+        return transport_headers(self.raw[: header_end(self.raw, 0, len(self.raw))])
 
     def attachment(self, bag: Bag) -> tuple[Bag, bytes, Unfolded | None]:
         """An attachment as it stands alone."""
@@ -106,6 +113,7 @@ def materialise(tx: Transaction, data: Data, form: Form) -> None:
     """Give a message (`datarows.own`) its bodies and attachments as properties. It is not written yet."""
     for tag, value in form.bodies.items():
         data.props.setdefault(tag, value)
+    data.props.setdefault(PidTagTransportMessageHeaders, form.header)
     for num, bag in datarows.attachments(tx, data.did):
         if PROP_PART_PATH in bag:
             _put(tx, data.did, num, *form.attachment(bag))

@@ -104,7 +104,7 @@ def test_another_subject_makes_it_anew(box: Harness) -> None:
     for octets in (
         b"Subject: RE: Old\r\n", b"From: Bob <bob@example.org>\r\n", b"Message-ID: <m1@example.org>\r\n",
         b"Gr=FC=DFe", b"JVBERi0xLjQ=", b"Subject: inner", b"inner text", b"iVBORw==", b"To: Dora <dora@example.net>",
-        b"Date: Fri, 01 Jan 2027 09:00:00 +0000\r\n",
+        b"Date: Fri, 01 Jan 2027 09:00:00 +0000\r\n", b"DKIM-Signature: v=1; a=none\r\n", b"X-Odd: kept\r\n",
     ):  # fmt: skip
         assert octets in raw
     stored = bag(box, first.mid)
@@ -124,6 +124,7 @@ def test_another_subject_makes_it_anew(box: Harness) -> None:
     third = change(box, second, {PidTagImportance: 2})
     assert b"Importance: High" in box.contents()[third.uid]
     assert b"inner text" in box.contents()[third.uid]
+    assert box.contents()[third.uid].count(b"X-Odd: kept\r\n") == 1
     check_references(box)
     box.call(c.Expunge(INBOX, ALL, False))
     assert box.sql("SELECT count(*) FROM content") == [(0,)]
