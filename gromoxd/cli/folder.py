@@ -142,3 +142,28 @@ def empty(site: Site, name: str, path: str, associated: bool, hard: bool) -> Non
         done = store.call(EmptyFolder(store.folders().find(path).fid, associated, hard), LONG_DEADLINE)
     if done.partial:
         raise click.ClickException("folders that every mailbox has are still there, with what is in them")
+
+
+@folder.command()
+@click.argument("name", metavar="USER")
+@click.argument("number", metavar="FID")
+@click.option("--below", metavar="FOLDER", help="Where to; by default where it was.")
+@click.option("--name", "new_name", metavar="NAME", default="", help="Another name, if the old one is taken.")
+@pass_site
+def recover(site: Site, name: str, number: str, below: str | None, new_name: str) -> None:
+    """Recover a folder that "folder list --deleted" shows, with what was deleted together with it."""
+    from gromoxd.exmdb.hierarchy import ListDeletedFolders, TransferFolder
+
+    with store_of(site, name) as store:
+        gone = {f"{one.fid:#x}": one for one in store.call(ListDeletedFolders(), LONG_DEADLINE)}
+        lost = gone.get(number.lower())
+        if lost is None:
+            raise click.ClickException(f"there is no deleted folder {number}")
+        folders = store.folders()
+        parent = lost.parent_fid if below is None else folders.find(below).fid
+        if below is None and parent not in {one.fid for one in folders.all()}:
+            raise click.ClickException("the folder above it is gone, too: name another with --below")
+        call = TransferFolder(lost.fid, parent, new_name, False, os.urandom(16))
+        done = store.call(call, LONG_DEADLINE)
+        path = store.folders().path(done.fid)
+    click.echo(f"recovered as {plain(path)}")

@@ -77,6 +77,21 @@ def test_folders_come_and_go(served: Served, filled: Ctl) -> None:
     assert failed(filled, "folder", "delete", ALICE, "Inbox") == "Inbox"
 
 
+def test_a_deleted_folder_is_recovered(served: Served, filled: Ctl) -> None:
+    done(filled, "folder", "create", ALICE, "Year/Month")
+    fid = next(f.fid for f in served.call(c.ListFolders()).folders if f.path == "Year/Month")
+    served.append(mail(1), fid)
+    done(filled, "folder", "delete", ALICE, "Year", "--recursive")
+    gone = {row["name"]: row["fid"] for row in data(filled, "folder", "list", ALICE, "--deleted")}
+    assert failed(filled, "folder", "recover", ALICE, "0x7777") == "there is no deleted folder 0x7777"
+    assert "--below" in failed(filled, "folder", "recover", ALICE, gone["Month"])
+    done(filled, "folder", "create", ALICE, "Year")
+    assert failed(filled, "folder", "recover", ALICE, gone["Year"]) == "Year"
+    assert done(filled, "folder", "recover", ALICE, gone["Year"], "--name", "Again") == "recovered as Again\n"
+    rows = {row["folder"]: row["messages"] for row in data(filled, "folder", "list", ALICE)}
+    assert (rows["Again"], rows["Again/Month"]) == (0, 1)
+
+
 def test_names_of_folders(served: Served, filled: Ctl) -> None:
     """By path, case aside; where only case tells two apart it counts."""
     for name in ("A", "a", "Caf\u00e9"):
