@@ -36,6 +36,12 @@ def better(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     return best
 
 
+def set_aside(results: list[dict[str, Any]], name: str) -> None:
+    """Print a row of which there is no ratio, as of memory that shrank while it was measured, and leave it out."""
+    values = [result["metrics"].pop(name, {}).get("value") for result in results]
+    print(f"no ratio of {name}: {values[0]} before, {values[1]} now")
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -54,8 +60,13 @@ def main() -> None:
                 bench(options.bench / "bench.py", name, server, out, options.rest)
             found[name].append(json.loads(out.read_text()))
     paths = [options.out / "before.json", options.out / "now.json"]
-    for path, rounds in zip(paths, found.values(), strict=True):
-        path.write_text(json.dumps(better(rounds)))
+    best = [better(rounds) for rounds in found.values()]
+    for name in [name for name, row in best[0]["metrics"].items() if row["value"] and row["value"] < 0]:
+        set_aside(best, name)
+    for name in [name for name, row in best[1]["metrics"].items() if row["value"] and row["value"] < 0]:
+        set_aside(best, name)
+    for path, result in zip(paths, best, strict=True):
+        path.write_text(json.dumps(result))
     subprocess.run([sys.executable, str(options.bench / "compare.py"), *map(str, paths)], check=False)
 
 
