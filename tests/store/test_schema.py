@@ -10,6 +10,9 @@ import pytest
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb import objects as o
+from gromoxd.exmdb import upkeepcalls as u
+from gromoxd.mapi.proptags import PidTagTransportMessageHeaders
 from store import schema
 from store import wellknown as wk
 from tests.store.conftest import ALL, DRAFTS, INBOX, SENT, Harness, mail
@@ -191,3 +194,29 @@ def test_tombstones_keep_the_ids_of_what_went(box: Harness) -> None:
     [(uids, blob)] = box.sql("SELECT uids, mids FROM tombstones")
     assert uids == b"\1\0\0\0\1\0\0\0\3\0\0\0\3\0\0\0"
     assert blob == b"".join(mid.to_bytes(8, "little") for mid in (mids[0], mids[2]))
+
+
+def test_a_mailbox_of_schema_1_becomes_one_of_today(box: Harness) -> None:
+    box.fill(30)
+    box.call(c.CopyMessages(INBOX, [(1, 5)], DRAFTS, False, b"1"))
+    box.call(c.Expunge(INBOX, [(9, 9)], False))
+    before = everything(box)
+    box.close()
+    path = box.folder / "mailbox.sqlite3"
+    path.rename(box.folder / "today.sqlite3")
+    old = apsw.Connection(str(path))
+    schema.STEPS[0](old, 1_700_000_000)
+    tables = [name for (name,) in old.execute("SELECT name FROM sqlite_schema WHERE type='table'")]
+    old.execute("ATTACH ? AS today", (str(box.folder / "today.sqlite3"),))
+    for table in tables:
+        columns = ", ".join(column[1] for column in old.execute(f"PRAGMA table_info({table})"))
+        old.execute(f"DELETE FROM main.{table}")
+        old.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}")
+    old.execute("PRAGMA user_version = 1")
+    old.close()
+    box.open()
+    assert everything(box) == before
+    [(mid,)] = box.sql("SELECT mid FROM messages WHERE fid=? AND uid=3", INBOX)
+    opened = box.call(o.OpenMessage(mid))
+    assert "Subject: Message 3" in opened.props[PidTagTransportMessageHeaders] and opened.uid == 3
+    assert [box.call(u.CheckMailbox(kind)).count for kind in u.KINDS] == [0] * len(u.KINDS)
