@@ -17,15 +17,12 @@ from gromoxd.mapi.bag import Bag, decode_bag, decode_bags, encode_bag, encode_ba
 from gromoxd.mapi.proptags import PROP_COMPOSED, PROP_CREATOR, PidTagMessageClass, PidTagSubject
 from store.access import Access
 from store.mapi import values
+from store.messages import INSERT_DATA
 from store.references import is_shared, release, share_contents, share_data
 from store.sql import row, rows
 from store.transaction import Transaction
 
 LOAD = "SELECT cid, props, recipients FROM message_data WHERE did=?"
-INSERT = (
-    "INSERT INTO message_data (did, cid, from_key, to_key, cc_key, bcc_key, subject_key, envelope, bodystructure,"
-    " parts, message_id, class, props, recipients) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-)
 UPDATE = "UPDATE message_data SET class=?, props=?, recipients=? WHERE did=?"
 UPDATE_ALL = (
     "UPDATE message_data SET cid=?, from_key=?, to_key=?, cc_key=?, bcc_key=?, subject_key=?, envelope=?,"
@@ -84,7 +81,7 @@ def make(tx: Transaction, did: int) -> Data:
     """A new row, without anything."""
     subject, parts, nothing = "", NO_PARTS, b""
     empty = (did, 0, "", "", "", "", subject, nothing, nothing, parts, "", "", encode_bag({}), encode_bags([]))
-    tx.db.execute(INSERT, empty)
+    tx.db.execute(INSERT_DATA, empty)
     return Data(did, 0, {}, [])
 
 

@@ -28,8 +28,8 @@ from store.transaction import Handler, Transaction
 MOST_PURGED = 10_000
 MOST_MIDS = 200_000
 _HIDE_LISTED = (
-    "INSERT INTO unlisted (mid, fid, kind, flags, modseq, cn, size, received, sent, did, time)"
-    f" SELECT mid, fid, {r.DELETED}, flags, ?, cn, size, received, sent, did, ? FROM messages WHERE mid IN carray(?)"
+    f"{r.INTO_UNLISTED} SELECT mid, fid, {r.DELETED},"
+    " flags, ?, cn, size, received, sent, did, ? FROM messages WHERE mid IN carray(?)"
 )
 _HIDE_ASSOCIATED = f"UPDATE unlisted SET kind={r.DELETED_ASSOCIATED}, modseq=?, time=? WHERE mid IN carray(?)"
 _EXPIRED = f"SELECT mid, did FROM unlisted WHERE kind<>{r.ASSOCIATED} AND time < ?"

@@ -113,11 +113,10 @@ def _copy_one(tx: Transaction, source: FolderRow, parent: int, name: str) -> Fol
     )  # fmt: skip
     if found:
         mid, cn = tx.new_ids(len(found)), tx.new_cns(len(found))
-        sql = f"INSERT INTO unlisted VALUES (?,?,{r.ASSOCIATED},?,?,?,?,?,?,?,0)"
         tx.db.executemany(
-            sql,
+            r.INSERT_UNLISTED,
             (
-                (mid + i, made.fid, flags, cn + i, cn + i, size, received, sent, did)
+                (mid + i, made.fid, r.ASSOCIATED, flags, cn + i, cn + i, size, received, sent, did, 0)
                 for i, (flags, size, received, sent, did) in enumerate(found)
             ),
         )

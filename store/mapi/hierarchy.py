@@ -31,8 +31,8 @@ LARGEST_BAG = 1 << 20
 MOST_TAGS = 4096
 LARGEST_TAG = 0xFFFFFFFF
 _SOFT_DELETE = (
-    "INSERT INTO unlisted (mid, fid, kind, flags, modseq, cn, size, received, sent, did, time)"
-    f" SELECT mid, fid, {r.DELETED}, flags, modseq, cn, size, received, sent, did, ? FROM messages WHERE fid=?"
+    f"{r.INTO_UNLISTED} SELECT mid, fid, {r.DELETED},"
+    " flags, modseq, cn, size, received, sent, did, ? FROM messages WHERE fid=?"
 )
 _HIDE_ASSOCIATED = f"UPDATE unlisted SET kind={r.DELETED_ASSOCIATED}, time=? WHERE fid=? AND kind={r.ASSOCIATED}"
 

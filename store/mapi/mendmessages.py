@@ -171,8 +171,7 @@ def _bring_back(tx: Transaction, did: int, size: int) -> None:
     """Let a data row be a soft-deleted message."""
     mid, cn = tx.new_ids(), tx.new_cns()
     tx.db.execute(
-        "INSERT INTO unlisted (mid, fid, kind, flags, modseq, cn, size, received, sent, did, time)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        r.INSERT_UNLISTED,
         (mid, home_of(tx), r.DELETED, SEEN, cn, cn, size, tx.now, NO_DATE, did, tx.now),
     )
 

@@ -41,6 +41,8 @@ class Row(NamedTuple):
 
 
 LISTED_COLUMNS = "mid, fid, uid, 0, flags, modseq, cn, size, received, sent, did, 0"
+INTO_UNLISTED = "INSERT INTO unlisted (mid, fid, kind, flags, modseq, cn, size, received, sent, did, time)"
+INSERT_UNLISTED = INTO_UNLISTED + " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 UNLISTED_COLUMNS = "mid, fid, 0, kind, flags, modseq, cn, size, received, sent, did, time"
 _LISTED = f"SELECT {LISTED_COLUMNS} FROM messages WHERE mid=?"
 _UNLISTED = f"SELECT {UNLISTED_COLUMNS} FROM unlisted WHERE mid=?"

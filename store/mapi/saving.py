@@ -36,10 +36,6 @@ from store.transaction import Handler, Transaction
 
 LATEST = 0xFFFFFFFF
 """The latest INTERNALDATE that there is room for."""
-INSERT_UNLISTED = (
-    "INSERT INTO unlisted (mid, fid, kind, flags, modseq, cn, size, received, sent, did, time)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-)
 
 
 def save_message(tx: Transaction, call: o.SaveMessage) -> o.Saved:
@@ -136,7 +132,7 @@ def _create_associated(tx: Transaction, folder: FolderRow, mid: int, data: Data,
     size = _checked_size(tx, data)
     received = _received(data, tx.now)
     figures = (mid, folder.fid, ASSOCIATED, word, cn, cn, size, received, tx.now, data.did, 0)
-    tx.db.execute(INSERT_UNLISTED, figures)
+    tx.db.execute(rows.INSERT_UNLISTED, figures)
     _folder_changed(tx, folder, cn)
     return o.Saved(folder.fid, mid, 0, cn)
 

@@ -21,8 +21,6 @@ from store.references import share_data
 from store.state import FolderRow
 from store.transaction import Handler, Transaction
 
-INSERT_UNLISTED = "INSERT INTO unlisted VALUES (?,?,?,?,?,?,?,?,?,?,0)"
-
 
 def transfer_messages(tx: Transaction, call: o.TransferMessages) -> o.Transferred:
     """objects.TransferMessages."""
@@ -92,12 +90,12 @@ def _insert(tx: Transaction, destination: FolderRow, new: list[tuple[Row, int, i
     for i, (row, mid, did) in enumerate(new):
         at = cn + i
         if row.associated:
-            associated.append((mid, fid, r.ASSOCIATED, row.flags, at, at, row.size, row.received, row.sent, did))
+            associated.append((mid, fid, r.ASSOCIATED, row.flags, at, at, row.size, row.received, row.sent, did, 0))
             continue
         listed.append((fid, uid, mid, row.flags, at, at, row.size, row.received, row.sent, did))
         index.append(IndexRow(uid, row.flags, row.size, row.received, row.sent, at, mid))
         uid += 1
-    tx.db.executemany(INSERT_UNLISTED, associated)
+    tx.db.executemany(r.INSERT_UNLISTED, associated)
     tx.db.executemany(messages.INSERT_MESSAGE, listed)
     if index:
         messages.arrived(tx, destination, index)
