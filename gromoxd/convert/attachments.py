@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from gromoxd.convert.headers import decode_header, field_map
 from gromoxd.convert.mime import MAX_PART_HEADER, Octets, Part
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.flags import AttachMethod
 from gromoxd.mapi.proptags import (
     PROP_PART_PATH,
     PidTagAttachContentId,
@@ -27,7 +28,7 @@ from gromoxd.mapi.proptags import (
     PidTagRenderingPosition,
 )
 
-BY_VALUE, EMBEDDED_MESSAGE = 1, 5
+BY_VALUE, EMBEDDED_MESSAGE = int(AttachMethod.afByValue), int(AttachMethod.afEmbeddedMessage)
 """PidTagAttachMethod ([MS-OXCMSG] 2.2.2.9): afByValue, afEmbeddedMessage."""
 RENDERED_IN_BODY = 0x00000004
 """PidTagAttachFlags ([MS-OXCMSG] 2.2.2.18): attRenderedInBody."""

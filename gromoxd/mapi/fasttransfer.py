@@ -18,7 +18,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi.cursor import U32, Cursor, utf16
 from gromoxd.mapi.named import FIRST_NAMED, PropertyName
 from gromoxd.mapi.types import MULTIPLE, PropType, PropValue
-from gromoxd.mapi.values import fixed_writer
+from gromoxd.mapi.values import LAYOUTS, fixed_writer
 
 
 class Marker(IntEnum):
@@ -82,19 +82,7 @@ _UNICODE = _CODE_PAGE | codepages.UTF16
 _STRING, _STRING8, _BINARY, _BOOLEAN = (
     int(kind) for kind in (PropType.PtypString, PropType.PtypString8, PropType.PtypBinary, PropType.PtypBoolean)
 )
-_FIXED: Final[dict[int, str]] = {
-    PropType.PtypInteger16: "h",
-    PropType.PtypInteger32: "i",
-    PropType.PtypFloating32: "f",
-    PropType.PtypFloating64: "d",
-    PropType.PtypCurrency: "q",
-    PropType.PtypFloatingTime: "d",
-    PropType.PtypErrorCode: "I",
-    PropType.PtypBoolean: "H",
-    PropType.PtypInteger64: "q",
-    PropType.PtypTime: "q",
-    PropType.PtypGuid: "16s",
-}
+_FIXED: Final[dict[int, str]] = {**LAYOUTS, PropType.PtypBoolean: "H"}
 """Types of fixed size; a PtypBoolean has two octets in streams ([MS-OXCFXICS] 2.2.4.1.3)."""
 _VARIABLE: Final = frozenset((_STRING, _STRING8, _BINARY, int(PropType.PtypServerId), int(PropType.PtypObject)))
 _LISTED: Final = frozenset((*_FIXED, _STRING, _STRING8, _BINARY))

@@ -29,7 +29,7 @@ Reader = Callable[[Cursor], PropValue]
 Writer = Callable[[Any], bytes]
 Skip = Callable[[Cursor, bool], object]
 
-_FIXED: Final[dict[int, str]] = {
+LAYOUTS: Final[dict[int, str]] = {
     PropType.PtypInteger16: "h",
     PropType.PtypInteger32: "i",
     PropType.PtypFloating32: "f",
@@ -46,7 +46,7 @@ NOT_OF_THE_TYPE: Final = (StructError, TypeError, AttributeError, KeyError, Over
 """What a writer raises for a value that is none of its type."""
 
 FIXED_SIZES: Final[dict[int, int]] = {
-    **{kind: Struct("<" + code).size for kind, code in _FIXED.items()},
+    **{kind: Struct("<" + code).size for kind, code in LAYOUTS.items()},
     PropType.PtypNull: 0,
     PropType.PtypBoolean: 1,
 }
@@ -318,8 +318,8 @@ def _list_writer(one: Writer) -> Writer:
 
 def _readers(wide: bool) -> dict[int, Reader]:
     binary = _read_wide_binary if wide else _read_binary
-    single: dict[int, Reader] = {kind: _fixed_reader(code) for kind, code in _FIXED.items()}
-    many: dict[int, Reader] = {kind: _fixed_list_reader(code, FIXED_SIZES[kind]) for kind, code in _FIXED.items()}
+    single: dict[int, Reader] = {kind: _fixed_reader(code) for kind, code in LAYOUTS.items()}
+    many: dict[int, Reader] = {kind: _fixed_list_reader(code, FIXED_SIZES[kind]) for kind, code in LAYOUTS.items()}
     many |= {
         PropType.PtypBoolean: _read_booleans,
         PropType.PtypString: _list_reader(Cursor.string, 2),
@@ -343,7 +343,7 @@ def _readers(wide: bool) -> dict[int, Reader]:
 
 def _writers(wide: bool) -> dict[int, Writer]:
     binary = _write_wide_binary if wide else _write_binary
-    many: dict[int, Writer] = {kind: fixed_writer(code) for kind, code in _FIXED.items()}
+    many: dict[int, Writer] = {kind: fixed_writer(code) for kind, code in LAYOUTS.items()}
     many |= {
         PropType.PtypGuid: _write_guid,
         PropType.PtypBoolean: {False: b"\0", True: b"\1"}.__getitem__,

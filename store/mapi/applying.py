@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gromoxd.convert.attachments import BY_VALUE, EMBEDDED_MESSAGE
+from gromoxd.convert.derived import ATTACHMENT_READ_ONLY, BODIES, READ_ONLY, SUBJECTS, one_html, shown, subjects
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb.objects import BIG, AttachmentChange, Bag, Changes, Spooled
 from gromoxd.mapi.bag import check_bag, encode_bag
@@ -40,7 +42,6 @@ from gromoxd.mapi.types import MULTIPLE, PropType, prop_type
 from store.content import read_exactly
 from store.mapi import datarows, values
 from store.mapi.datarows import Data
-from store.mapi.derived import ATTACHMENT_READ_ONLY, BODIES, READ_ONLY, SUBJECTS, one_html, shown, subjects
 from store.mapi.marks import MARKS
 from store.sql import row
 from store.transaction import Transaction
@@ -48,8 +49,6 @@ from store.transaction import Transaction
 MAX_DEPTH = 20
 """Of messages in messages."""
 LAST_NUM = (1 << 31) - 2
-BY_VALUE, EMBEDDED = 1, 5
-"""PidTagAttachMethod, [MS-OXCMSG] 2.2.2.9: afByValue, afEmbeddedMessage."""
 
 
 @dataclass(slots=True)
@@ -275,8 +274,8 @@ def _change_attachment(
     deeper = [Spooled(s.tag, s.offset, s.length, s.path[1:], s.num) for s in spooled if s.path]
     if change.embedded is not None or deeper:
         _embed(tx, did, num, change.embedded or Changes(), deeper, depth)
-        bag[PidTagAttachMethod] = EMBEDDED
-    elif bag.get(PidTagAttachMethod) != EMBEDDED and datarows.child_of(tx, did, num):
+        bag[PidTagAttachMethod] = EMBEDDED_MESSAGE
+    elif bag.get(PidTagAttachMethod) != EMBEDDED_MESSAGE and datarows.child_of(tx, did, num):
         datarows.remove_child(tx, did, num)
     put_attachment(tx, did, num, bag)
 

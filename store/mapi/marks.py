@@ -12,6 +12,7 @@ from typing import Any
 
 from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED, KEYWORD_SHIFT, SEEN, SYSTEM_MASK
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.flags import MessageFlags as Mf
 from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.mapi.proptags import (
     PidTagFlagStatus,
@@ -23,8 +24,11 @@ from gromoxd.mapi.proptags import (
 from store import keywords
 from store.transaction import Transaction
 
-MF_READ, MF_UNMODIFIED, MF_UNSENT, MF_HAS_ATTACH, MF_FAI, MF_EVER_READ = 0x1, 0x2, 0x8, 0x10, 0x40, 0x400
-MF_SAID = 0x4 | 0x20 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x8000
+MF_READ, MF_UNMODIFIED, MF_UNSENT = int(Mf.mfRead), int(Mf.mfUnmodified), int(Mf.mfUnsent)
+MF_HAS_ATTACH, MF_FAI, MF_EVER_READ = int(Mf.mfHasAttach), int(Mf.mfFAI), int(Mf.mfEverRead)
+MF_SAID = int(
+    Mf.mfSubmitted | Mf.mfFromMe | Mf.mfResend | Mf.mfNotifyRead | Mf.mfNotifyUnread | Mf.mfInternet | Mf.mfUntrusted
+)
 """PidTagMessageFlags in the bag that clients set: mfSubmitted, -FromMe, -Resend, -NotifyRead, -NotifyUnread, -Internet,
 -Untrusted ([MS-OXCMSG] 2.2.1.6). mfRead, mfUnsent, mfHasAttach and mfFAI are computed."""
 MF_KEPT = MF_SAID | MF_UNMODIFIED | MF_EVER_READ

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import apsw
 
+from gromoxd.convert.attachments import BY_VALUE, EMBEDDED_MESSAGE
 from gromoxd.convert.digest import NO_DATE, digest_message
 from gromoxd.errors import MapiError
 from gromoxd.exmdb.pages import SEEN
@@ -35,7 +36,6 @@ from store.transaction import Transaction
 LOST_SUBJECT = "(lost message)"
 LOST_BODY = "The contents of this message were lost."
 SOURCE_SIZE = "SELECT length(c.head) + c.size FROM message_data d JOIN content c USING (cid) WHERE did=?"
-BY_VALUE, EMBEDDED = 1, 5
 """PidTagAttachMethod ([MS-OXCMSG] 2.2.2.9)."""
 
 # ---------------------------------------------------------------------------------------------- rows
@@ -318,7 +318,7 @@ MENDS: Final[dict[str, dict[str, Any]]] = {
     "data": {"messages": lost_data("messages"), "unlisted": lost_data("unlisted")},
     "parts": {
         "attachments": _remove("attachments"), "embedded": _remove("embedded"), "values": _remove("big_values"),
-        "children": children, "circles": circles, "embedded-in": attachments("embedded", "t.num", EMBEDDED),
+        "children": children, "circles": circles, "embedded-in": attachments("embedded", "t.num", EMBEDDED_MESSAGE),
         "values-of": attachments("big_values", "t.part - 1", BY_VALUE),
     },
     "orphans": {"": orphans},

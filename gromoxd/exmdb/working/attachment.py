@@ -9,6 +9,7 @@ from gromoxd.convert.derived import ATTACHMENT_READ_ONLY
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.working.state import EMPTY_SIZE, AttachmentState, MessageState
 from gromoxd.exmdb.working.values import Holder, Values
+from gromoxd.mapi.flags import AttachMethod
 from gromoxd.mapi.proptags import (
     PidTagAccessLevel,
     PidTagAttachDataBinary,
@@ -25,8 +26,9 @@ from gromoxd.mapi.proptags import (
 if TYPE_CHECKING:
     from gromoxd.exmdb.working.message import WorkingMessage
 
-BY_VALUE, BY_REFERENCE, EMBEDDED, OLE = 1, 2, 5, 6
-"""PidTagAttachMethod: afByValue, afByReference, afEmbeddedMessage, afOle ([MS-OXCMSG] 2.2.2.9)."""
+BY_VALUE, BY_REFERENCE = int(AttachMethod.afByValue), int(AttachMethod.afByReference)
+EMBEDDED, OLE = int(AttachMethod.afEmbeddedMessage), int(AttachMethod.afStorage)
+"""PidTagAttachMethod: afByValue, afByReference, afEmbeddedMessage, afStorage ([MS-OXCMSG] 2.2.2.9)."""
 OBJECT_ATTACHMENT: Final = 7
 CONTENTS: Final = frozenset((PidTagAttachDataBinary, PidTagAttachDataObject))
 
