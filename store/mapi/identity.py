@@ -38,6 +38,10 @@ class Identity(NamedTuple):
         """PidTagSourceKey of an object that was made here."""
         return self.guid + counter.to_bytes(6, "big")
 
+    def is_own(self, source_key: bytes) -> bool:
+        """Whether a source key is of this mailbox's ids."""
+        return len(source_key) == ids.GID_SIZE and source_key[:16] == self.guid
+
     def change_key(self, cn: int) -> bytes:
         """PidTagChangeKey of a change that was made here."""
         return self.guid + cn.to_bytes(6, "big")

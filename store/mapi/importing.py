@@ -38,7 +38,7 @@ def import_folder(tx: Transaction, call: s.ImportFolder) -> s.ImportedFolder:
     row = tx.state.folders.get(fid)
     if row is not None:
         return _change_folder(tx, call, row)
-    if versions.is_own(tx, call.source_key):
+    if tx.identity.is_own(call.source_key):
         _check_id(tx, fid)
     return _make_folder(tx, call, fid)
 
@@ -162,7 +162,7 @@ def import_deletes(tx: Transaction, call: s.ImportDeletes) -> o.Partial:
 
 def _never_was(tx: Transaction, fid: int, source_key: bytes, id_: int) -> bool:
     """Whether nothing is known of an object: a foreign one never came, an id was given out and not used."""
-    if not versions.is_own(tx, source_key):
+    if not tx.identity.is_own(source_key):
         return not id_
     if not wk.LAST_WELL_KNOWN < id_ < tx.state.next_id or id_ in tx.state.folders or _folder_was_deleted(tx, id_):
         return False
@@ -243,7 +243,7 @@ def import_move(tx: Transaction, call: s.ImportMove) -> o.Saved:
 def _free_id(tx: Transaction, fid: int, source_key: bytes) -> int:
     """The id that a new object with this source key gets. ecInvalidParam, ecDuplicateName, ecObjectDeleted."""
     id_ = versions.find(tx, source_key)
-    if not versions.is_own(tx, source_key) and not id_:
+    if not tx.identity.is_own(source_key) and not id_:
         return tx.new_ids()
     _check_id(tx, id_)
     if id_ in tx.state.folders or rows.look_up(tx.db, id_) is not None:

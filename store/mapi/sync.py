@@ -16,11 +16,12 @@ from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb import pages
 from gromoxd.exmdb import sync as s
 from gromoxd.mapi.evaluate import compile_restriction
-from gromoxd.mapi.ids import GID_SIZE, gid, gid_parse
+from gromoxd.mapi.ids import GID_SIZE, gid_parse
 from gromoxd.mapi.idset import IdSet, RangeSet
 from gromoxd.mapi.restrictions import decode_restriction
 from store.access import READ_ANY, Access
 from store.mapi import rows as r
+from store.mapi.identity import Identity
 from store.mapi.loading import Data, Env
 from store.mapi.properties import View
 from store.mapi.reading import Reading
@@ -47,9 +48,10 @@ FOLDERS_SQL = "SELECT fid, parent_fid, changed_cn FROM folders WHERE fid NOT IN 
 class SourceKeys:
     """Which source key stands for which id: the mailbox's GUID and the id, unless the object came from elsewhere."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, identity: Identity) -> None:
         self._db = db
-        self.guid: bytes = row(db, "SELECT guid FROM mailbox")[0]
+        self._identity = identity
+        self.guid = identity.guid
         self.foreign = row(db, "SELECT 1 FROM source_keys LIMIT 1") is not None
         """Whether any object came from elsewhere."""
 
@@ -59,11 +61,11 @@ class SourceKeys:
             found = row(self._db, "SELECT source_key FROM source_keys WHERE id=?", (id_,))
             if found is not None:
                 return bytes(found[0])
-        return gid(self.guid, id_)
+        return self._identity.source_key(id_)
 
     def find(self, source_key: bytes) -> int:
         """The id that a source key stands for, 0 for one of another replica that is not here."""
-        if len(source_key) == GID_SIZE and source_key[:16] == self.guid:
+        if self._identity.is_own(source_key):
             return gid_parse(source_key)[1]
         found = row(self._db, "SELECT id FROM source_keys WHERE source_key=?", (source_key,)) if self.foreign else None
         return int(found[0]) if found is not None else 0
@@ -139,7 +141,7 @@ class _Contents:
         if row(self.db, "SELECT 1 FROM search_folders WHERE fid=?", (call.fid,)) is not None:
             raise MapiError(Ec.ecNotSupported, "synchronisation of a search folder")
         self.cn, self.messages, self.pruned_cn = found
-        self.keys = SourceKeys(self.db)
+        self.keys = SourceKeys(self.db, reading.box.identity)
         guid = self.keys.guid
         self.seen = Seen(call.state.seen, guid)
         self.seen_fai = Seen(call.state.seen_fai, guid)
@@ -316,7 +318,7 @@ def get_hierarchy_changes(reading: Reading, call: s.GetHierarchyChanges) -> s.Hi
 
 def _hierarchy(reading: Reading, call: s.GetHierarchyChanges) -> s.HierarchyChanges:
     db = reading.reader.db
-    keys = SourceKeys(db)
+    keys = SourceKeys(db, reading.box.identity)
     seen, given = Seen(call.state.seen, keys.guid), idset(call.state.given)
     folders = rows(db, FOLDERS_SQL)
     cn = row(db, "SELECT max(hierarchy_cn, (SELECT max(changed_cn) FROM folders)) FROM mailbox")[0]
@@ -358,7 +360,7 @@ def get_source_keys(reading: Reading, call: s.GetSourceKeys) -> list[bytes]:
     """sync.GetSourceKeys. A source key tells nothing but what its id does."""
     _concerned(reading)
     _few(call.ids)
-    keys = SourceKeys(reading.reader.db)
+    keys = SourceKeys(reading.reader.db, reading.box.identity)
     return [keys.of(id_) for id_ in call.ids]
 
 
@@ -367,7 +369,7 @@ def find_source_keys(reading: Reading, call: s.FindSourceKeys) -> list[int]:
     _concerned(reading)
     _few(call.source_keys)
     db = reading.reader.db
-    keys = SourceKeys(db)
+    keys = SourceKeys(db, reading.box.identity)
     return [id_ if id_ and _exists(reading, id_) else 0 for id_ in map(keys.find, call.source_keys)]
 
 

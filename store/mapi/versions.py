@@ -12,7 +12,7 @@ from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb.objects import Imported
 from gromoxd.mapi import ids
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.ids import GID_SIZE, Pcl, Version, Xid
+from gromoxd.mapi.ids import Pcl, Version, Xid
 from gromoxd.mapi.proptags import (
     PROP_CHANGE_CN,
     PidTagChangeKey,
@@ -103,15 +103,10 @@ def find(tx: Transaction, source_key: bytes) -> int:
     """The id that a source key stands for, 0 when it is another replica's and not known. ecInvalidParam."""
     if not 17 <= len(source_key) <= LONGEST_KEY:
         raise MapiError(Ec.ecInvalidParam, "source key")
-    if is_own(tx, source_key):
+    if tx.identity.is_own(source_key):
         return ids.gid_parse(source_key)[1]
     found = row(tx.db, "SELECT id FROM source_keys WHERE source_key=?", (source_key,))
     return found[0] if found else 0
-
-
-def is_own(tx: Transaction, source_key: bytes) -> bool:
-    """Whether a source key is of this mailbox's ids."""
-    return len(source_key) == GID_SIZE and source_key[:16] == tx.identity.guid
 
 
 def learn(tx: Transaction, source_key: bytes, id_: int) -> None:

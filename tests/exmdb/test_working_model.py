@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gromoxd.exmdb.api import MailboxRef
-from gromoxd.exmdb.working import Account, Holder, Mode, WorkingMessage, copy_to, open_stream
+from gromoxd.exmdb.working import Account, Holder, WorkingMessage, copy_to, open_stream
+from gromoxd.mapi.flags import OpenStreamFlags
 from gromoxd.mapi.proptags import (
     PidTagAttachDataBinary,
     PidTagAttachLongFilename,
@@ -168,7 +169,7 @@ class Run:
     def do_stream(self, message: Holder, model: Model, data: tuple[int, int, int]) -> None:
         tag, offset, size = data
         value = model.props.get(tag)
-        stream = open_stream(message, tag, Mode.CREATE if value is None else Mode.READ_WRITE)
+        stream = open_stream(message, tag, OpenStreamFlags.Create if value is None else OpenStreamFlags.ReadWrite)
         value = value or b""
         assert stream.read(1 << 20) == value
         stream.seek(0, offset)

@@ -12,8 +12,9 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.hierarchy import GetFolderProps
-from gromoxd.exmdb.working import Account, Mode, Origin, Spool, WorkingFolder, WorkingMessage, open_stream
+from gromoxd.exmdb.working import Account, Origin, Spool, WorkingFolder, WorkingMessage, open_stream
 from gromoxd.exmdb.working.spool import ALL_IN_MEMORY, IN_MEMORY, Octets
+from gromoxd.mapi.flags import OpenStreamFlags
 from gromoxd.mapi.proptags import (
     PidTagAttachDataBinary,
     PidTagAttachDataObject,
@@ -102,42 +103,42 @@ def test_a_full_disk() -> None:
 def test_modes(account: Account) -> None:
     message = made(account)
     assert refused(open_stream, message, FREE_BINARY) == Ec.ecNotFound
-    assert refused(open_stream, message, FREE_BINARY, Mode.READ_WRITE) == Ec.ecNotFound
+    assert refused(open_stream, message, FREE_BINARY, OpenStreamFlags.ReadWrite) == Ec.ecNotFound
     assert refused(open_stream, message, FREE_BINARY, 7) == Ec.ecInvalidParam
     assert refused(open_stream, message, PidTagImportance) == Ec.ecNotSupported
-    assert refused(open_stream, message, PidTagDisplayTo, Mode.READ_WRITE) == Ec.ecAccessDenied
-    stream = open_stream(message, FREE_BINARY, Mode.CREATE)
+    assert refused(open_stream, message, PidTagDisplayTo, OpenStreamFlags.ReadWrite) == Ec.ecAccessDenied
+    stream = open_stream(message, FREE_BINARY, OpenStreamFlags.Create)
     assert (stream.size, stream.write(b"hello"), stream.size) == (0, 5, 5)
     assert message.get(FREE_BINARY) == b"hello"
     reading = open_stream(message, FREE_BINARY)
     assert reading.read(100) == b"hello"
     assert refused(reading.write, b"x") == Ec.ecStreamAccessDenied
     assert refused(reading.set_size, 1) == Ec.ecStreamAccessDenied
-    best = open_stream(message, FREE_BINARY, Mode.BEST_ACCESS)
+    best = open_stream(message, FREE_BINARY, OpenStreamFlags.BestAccess)
     best.seek(Origin.END, 0)
     best.write(b"!")
     assert message.get(FREE_BINARY) == b"hello!"
-    fixed = open_stream(message, PidTagDisplayTo, Mode.BEST_ACCESS)
+    fixed = open_stream(message, PidTagDisplayTo, OpenStreamFlags.BestAccess)
     assert not fixed.writable
     message.save(1)
-    assert refused(open_stream, message, FREE_BINARY, Mode.CREATE) == Ec.ecAccessDenied
-    assert open_stream(message, FREE_BINARY, Mode.BEST_ACCESS).read(9) == b"hello!"
+    assert refused(open_stream, message, FREE_BINARY, OpenStreamFlags.Create) == Ec.ecAccessDenied
+    assert open_stream(message, FREE_BINARY, OpenStreamFlags.BestAccess).read(9) == b"hello!"
 
 
 def test_text_is_utf16(account: Account) -> None:
     message = made(account)
-    stream = open_stream(message, FREE_TEXT, Mode.CREATE)
+    stream = open_stream(message, FREE_TEXT, OpenStreamFlags.Create)
     stream.write("gr\u00fc\u00df".encode("utf-16-le"))
     assert message.get(FREE_TEXT) == "gr\u00fc\u00df"
     assert open_stream(message, FREE_TEXT & ~1, code_page=1252).read(99) == b"gr\xfc\xdf"
-    assert refused(open_stream, message, FREE_TEXT & ~1, Mode.READ_WRITE) == Ec.ecNotSupported
+    assert refused(open_stream, message, FREE_TEXT & ~1, OpenStreamFlags.ReadWrite) == Ec.ecNotSupported
     message.save()
     assert open_stream(reopened(account, message), FREE_TEXT).read(4) == "gr".encode("utf-16-le")
 
 
 def test_seeking_and_sizes(account: Account) -> None:
     message = made(account)
-    stream = open_stream(message, FREE_BINARY, Mode.CREATE)
+    stream = open_stream(message, FREE_BINARY, OpenStreamFlags.Create)
     stream.write(b"0123456789")
     assert stream.seek(Origin.BEGIN, 2) == 2
     assert (stream.read(3), stream.seek(Origin.CURRENT, -1), stream.seek(Origin.END, -3)) == (b"234", 4, 7)
@@ -157,7 +158,7 @@ def test_seeking_and_sizes(account: Account) -> None:
 def test_copying_from_stream_to_stream(account: Account) -> None:
     message, other = made(account), made(account)
     message.set({FREE_BINARY: os.urandom(300_000)})
-    source, destination = open_stream(message, FREE_BINARY), open_stream(other, FREE_BINARY, Mode.CREATE)
+    source, destination = open_stream(message, FREE_BINARY), open_stream(other, FREE_BINARY, OpenStreamFlags.Create)
     source.seek(Origin.BEGIN, 1_000)
     assert source.copy_to(destination, 200_000) == (200_000, 200_000)
     assert (source.position, destination.position) == (201_000, 200_000)
@@ -168,7 +169,7 @@ def test_copying_from_stream_to_stream(account: Account) -> None:
 def test_a_long_attachment_is_written_and_read_in_pieces(account: Account) -> None:
     message = made(account)
     attachment = message.create_attachment()
-    stream = open_stream(attachment, PidTagAttachDataBinary, Mode.CREATE)
+    stream = open_stream(attachment, PidTagAttachDataBinary, OpenStreamFlags.Create)
     block = os.urandom(31_000)
     tracemalloc.start()
     for _ in range(300):
@@ -190,7 +191,7 @@ def test_a_long_attachment_is_written_and_read_in_pieces(account: Account) -> No
 
 def test_a_stream_lives_on_after_saving(account: Account) -> None:
     message = made(account)
-    stream = open_stream(message, FREE_BINARY, Mode.CREATE)
+    stream = open_stream(message, FREE_BINARY, OpenStreamFlags.Create)
     stream.write(b"a" * 200_000)
     message.save()
     stream.write(b"b" * 100_000)
@@ -202,7 +203,7 @@ def test_a_stream_lives_on_after_saving(account: Account) -> None:
 def test_a_copy_taken_is_not_written_to(account: Account) -> None:
     message = made(account)
     attachment = message.create_attachment()
-    stream = open_stream(attachment, PidTagAttachDataObject, Mode.CREATE)
+    stream = open_stream(attachment, PidTagAttachDataObject, OpenStreamFlags.Create)
     stream.write(b"1" * 100_000)
     attachment.save()
     stream.write(b"2" * 100_000)
@@ -215,7 +216,7 @@ def test_part_of_a_stored_value_is_written(account: Account) -> None:
     message.set({FREE_BINARY: b"-" * 150_000})
     message.save()
     other = reopened(account, message)
-    stream = open_stream(other, FREE_BINARY, Mode.READ_WRITE)
+    stream = open_stream(other, FREE_BINARY, OpenStreamFlags.ReadWrite)
     stream.seek(Origin.BEGIN, 70_000)
     stream.write(b"+" * 10)
     other.save()
@@ -225,13 +226,13 @@ def test_part_of_a_stored_value_is_written(account: Account) -> None:
 def test_bodies_and_subjects_as_streams(account: Account) -> None:
     message = made(account)
     size = message.get(PidTagMessageSize)
-    stream = open_stream(message, PidTagHtml, Mode.CREATE)
+    stream = open_stream(message, PidTagHtml, OpenStreamFlags.Create)
     stream.write(b"<p>" + b"word " * 30_000 + b"</p>")
     assert str(message.get(PidTagBody)).startswith("word word")
     assert message.get(PidTagMessageSize) > size + 140_000  # type: ignore[operator]
     assert open_stream(message, PidTagBodyHtml).read(6) == "<p>".encode("utf-16-le")
-    assert refused(open_stream, message, PidTagBodyHtml, Mode.CREATE) == Ec.ecNotSupported
-    subject = open_stream(message, PidTagSubject, Mode.CREATE)
+    assert refused(open_stream, message, PidTagBodyHtml, OpenStreamFlags.Create) == Ec.ecNotSupported
+    subject = open_stream(message, PidTagSubject, OpenStreamFlags.Create)
     for letter in "RE: tea":
         subject.write(letter.encode("utf-16-le"))
     assert message.get(PidTagNormalizedSubject) == "tea"
@@ -288,7 +289,7 @@ def test_a_folder(account: Account) -> None:
     folder = WorkingFolder(account, INBOX)
     assert folder.set({FREE_TEXT: "x", PidTagMessageSize: 1}) == [(PidTagMessageSize, Ec.ecComputed)]
     assert account.call(GetFolderProps(INBOX, [FREE_TEXT])) == {FREE_TEXT: "x"}
-    stream = open_stream(folder, FREE_BINARY, Mode.CREATE)
+    stream = open_stream(folder, FREE_BINARY, OpenStreamFlags.Create)
     stream.write(b"view" * 1_000)
     assert account.call(GetFolderProps(INBOX, [FREE_BINARY])) == {}
     stream.commit()

@@ -16,11 +16,11 @@ from gromoxd.exmdb.working.copying import Copy, copy_properties, copy_to
 from gromoxd.exmdb.working.folder import WorkingFolder
 from gromoxd.exmdb.working.message import EmbeddedMessage, WorkingMessage
 from gromoxd.exmdb.working.spool import Spool
-from gromoxd.exmdb.working.streams import Mode, Origin, Stream, open_stream
+from gromoxd.exmdb.working.streams import Origin, Stream, open_stream
 from gromoxd.exmdb.working.values import Account, Holder, Problem
 
 __all__ = [
-    "BY_REFERENCE", "BY_VALUE", "EMBEDDED", "OLE", "Account", "Copy", "EmbeddedMessage", "Holder", "Mode",
+    "BY_REFERENCE", "BY_VALUE", "EMBEDDED", "OLE", "Account", "Copy", "EmbeddedMessage", "Holder",
     "Origin", "Problem", "Spool", "Stream", "WorkingAttachment", "WorkingFolder", "WorkingMessage",
     "copy_properties", "copy_to", "open_stream",
 ]  # fmt: skip

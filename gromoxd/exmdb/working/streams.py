@@ -13,6 +13,7 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.working.spool import Octets
 from gromoxd.exmdb.working.values import STREAMED, STRING8, Holder, Remote, size_of, to_octets
 from gromoxd.mapi import codepages
+from gromoxd.mapi.flags import OpenStreamFlags
 from gromoxd.mapi.proptags import PidTagBodyHtml
 from gromoxd.mapi.types import prop_type
 
@@ -20,15 +21,6 @@ LARGEST: Final = (1 << 31) - 1
 AHEAD: Final = 256 << 10
 """So much of a value in the store is read at once."""
 COPY_PIECE: Final = 1 << 20
-
-
-class Mode(IntEnum):
-    """OpenModeFlags, [MS-OXCPRPT] 2.2.14.1."""
-
-    READ_ONLY = 0
-    READ_WRITE = 1
-    CREATE = 2
-    BEST_ACCESS = 3
 
 
 class Origin(IntEnum):
@@ -147,21 +139,21 @@ class Stream:
         self.commit()
 
 
-def open_stream(holder: Holder, tag: int, mode: int = Mode.READ_ONLY, code_page: int = 0) -> Stream:
+def open_stream(holder: Holder, tag: int, mode: int = OpenStreamFlags.ReadOnly, code_page: int = 0) -> Stream:
     """Open a property of a message, attachment or folder. A PtypString8 one is for reading, in `code_page`.
 
     ecNotFound, ecAccessDenied, ecNotSupported (type; property made by the store), ecInvalidParam (mode).
     """
-    if mode not in tuple(Mode):
+    if mode not in tuple(OpenStreamFlags):
         raise MapiError(Ec.ecInvalidParam, f"stream mode {mode}")
     kind, kept = prop_type(tag), holder.loaded().kept_as(tag)
     if prop_type(kept) not in STREAMED:
         raise MapiError(Ec.ecNotSupported, f"stream of {tag:#010x}")
     fixed = kept in holder.read_only or kept == PidTagBodyHtml or (kind == STRING8 and kept != tag)
-    writable = mode != Mode.READ_ONLY and holder.writable and not fixed
-    if mode in (Mode.READ_WRITE, Mode.CREATE) and not writable:
+    writable = mode != OpenStreamFlags.ReadOnly and holder.writable and not fixed
+    if mode in (OpenStreamFlags.ReadWrite, OpenStreamFlags.Create) and not writable:
         raise MapiError(Ec.ecAccessDenied if not holder.writable or kept in holder.read_only else Ec.ecNotSupported)
-    if mode == Mode.CREATE:
+    if mode == OpenStreamFlags.Create:
         holder.own(kept, empty=True)
         holder.written(kept)
         return Stream(holder, kept, True)

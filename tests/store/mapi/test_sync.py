@@ -21,7 +21,7 @@ from gromoxd.mapi.ids import gid, gid_parse
 from gromoxd.mapi.idset import IdSet
 from gromoxd.mapi.restrictions import BitMask, Content, encode_restriction
 from store.direct import DirectStore
-from store.mapi import sync
+from store.mapi import identity, sync
 from tests.store.conftest import ALL, INBOX, OWNER, SENT, Harness, mail, new
 from tests.store.mapi.objects import change, save
 
@@ -394,7 +394,7 @@ def test_source_keys_of_many(box: Harness) -> None:
         save(box, {p.PidTagSubject: "a"}, imported=o.Imported(gid(FOREIGN, n), gid(FOREIGN, n), b"", 1))
         for n in range(2, 60, 2)
     ]
-    keys = sync.SourceKeys(box.db)
+    keys = sync.SourceKeys(box.db, identity.load(box.db))
     expected = IdSet()
     expected.update(FOREIGN, range(2, 60, 2))
     wanted = [one.mid for one in made]
