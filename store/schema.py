@@ -202,7 +202,26 @@ def mapi_public_step(db: apsw.Connection, now: int) -> None:
     db.execute(MAPI)
 
 
-STEPS: list[Step] = [first_step, mapi_step]
+MAIL = """
+CREATE TABLE outgoing (
+  id INTEGER PRIMARY KEY, due INTEGER NOT NULL, mid INTEGER NOT NULL, sender TEXT NOT NULL, recipients BLOB NOT NULL,
+  options BLOB NOT NULL, cid INTEGER NOT NULL, offset INTEGER NOT NULL, head BLOB NOT NULL
+);
+CREATE TABLE auto_replies (
+  rule INTEGER NOT NULL, address TEXT NOT NULL COLLATE NOCASE, time INTEGER NOT NULL, PRIMARY KEY (rule, address)
+) WITHOUT ROWID;
+"""
+"""Schema 3. `outgoing`: mail that the relay has not taken into its spool yet: `head` and then the content `cid` from
+`offset` on (cid 0: none). `mid`: the message that a client submitted, 0 for what rules and the like send.
+`auto_replies`: who was answered by a rule (0: the out-of-office message), and when."""
+
+
+def mail_step(db: apsw.Connection, now: int) -> None:
+    """Schema 3: what sending needs."""
+    db.execute(MAIL)
+
+
+STEPS: list[Step] = [first_step, mapi_step, mail_step]
 PUBLIC_STEPS: dict[Step, Step] = {first_step: first_public_step, mapi_step: mapi_public_step}
 """What a public store takes instead of a step."""
 

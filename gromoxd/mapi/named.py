@@ -16,6 +16,8 @@ from gromoxd.mapi.cursor import U32, Cursor, utf16
 FIRST_NAMED: Final = 0x8000
 LAST_NAMED: Final = 0xFFFE
 """Property ids of named properties; 0xFFFF is never given out."""
+FIRST_OWN: Final = 0x9000
+"""From here on ids are given out by each mailbox, or each item outside of any; below, they are BUILT_IN's."""
 
 
 def _set(text: str) -> bytes:

@@ -14,6 +14,7 @@ from gromoxd.exmdb import names as n
 from gromoxd.mapi.named import (
     BUILT_IN,
     FIRST_NAMED,
+    FIRST_OWN,
     LAST_NAMED,
     PS_INTERNET_HEADERS,
     PS_MAPI,
@@ -26,7 +27,6 @@ from store.mapi.reading import Reading
 from store.sql import row, rows
 from store.transaction import Transaction
 
-FIRST_OWN = 0x9000
 MOST_NAMES = 0xFFFF
 LONGEST_NAME = 1023
 """Octets of a name in UTF-8."""

@@ -11,7 +11,7 @@ from gromoxd.convert.digest import digest_message
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.named import PS_INTERNET_HEADERS, built_in_name
+from gromoxd.mapi.named import FIRST_OWN, PS_INTERNET_HEADERS, built_in_name
 from gromoxd.mapi.proptags import (
     PROP_COMPOSED,
     PidTagAttachDataBinary,
@@ -55,7 +55,6 @@ from gromoxd.mapi.types import PropType, prop_id, prop_type
 from store.mapi import datarows, values
 from store.mapi.applying import MAX_DEPTH, Edit
 from store.mapi.datarows import Data
-from store.mapi.named import FIRST_OWN
 from store.references import release_contents
 from store.sql import rows
 from store.transaction import Transaction
