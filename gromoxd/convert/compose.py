@@ -10,12 +10,12 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from gromoxd.convert import bodies
-from gromoxd.convert.composeheader import header_fields
+from gromoxd.convert.composeheader import header_fields, named_fields
 from gromoxd.convert.headerlines import field as text_field
 from gromoxd.convert.headerlines import parametrised
+from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.keptheader import kept_fields
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.proptags import (
@@ -38,62 +38,33 @@ _PIECE = 57 * 4096
 """Octets that are encoded at a time, whole lines of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComposeAttachment:
-    """An attachment: its properties, and its octets (PidTagAttachDataBinary) or the message that it is."""
-
-    props: Bag
-    data: bytes = b""
-    embedded: ComposeMessage | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ComposeMessage:
-    """A message with all it has. `props` hold the bodies whole, those of more than objects.BIG octets too."""
-
-    props: Bag
-    recipients: Sequence[Bag] = ()
-    attachments: Sequence[ComposeAttachment] = ()
-    headers: Sequence[tuple[str, str]] = field(default=())
-    """Further fields (PS_INTERNET_HEADERS), by name and text."""
-
-
-def compose(
-    props: Bag,
-    recipients: Sequence[Bag],
-    attachments: Sequence[ComposeAttachment],
-    *,
-    host: str,
-    bcc: bool = True,
-    headers: Sequence[tuple[str, str]] = (),
-) -> bytes:
+def compose(item: Item, *, host: str, bcc: bool = True) -> bytes:
     """The octets of a message. `host`: the domain of what needs one and has none (Message-ID, non-SMTP addresses).
 
     `bcc` False leaves the Bcc field out, as a message that is sent must not have it (RFC 5322 3.6.3), and what is kept
     of an earlier journey.
     """
-    return _message(ComposeMessage(props, recipients, attachments, headers), host, bcc, 0)
+    return _message(item, host, bcc, 0)
 
 
-def _message(message: ComposeMessage, host: str, bcc: bool, depth: int) -> bytes:
-    fields = header_fields(message.props, message.recipients, host, bcc)
-    fields += [text_field(name, text) for name, text in message.headers]
+def _message(item: Item, host: str, bcc: bool, depth: int) -> bytes:
+    fields = header_fields(item.props, item.recipients, host, bcc) + named_fields(item)
     if bcc:
-        fields = kept_fields(message.props.get(PidTagTransportMessageHeaders)) + fields
-    entity = _smime(message) or _content(message, host, depth)
+        fields = kept_fields(item.props.get(PidTagTransportMessageHeaders)) + fields
+    entity = _smime(item) or _content(item, host, depth)
     head = b"".join(fields)
-    if not message.props.get(PidTagInternetMessageId):
+    if not item.props.get(PidTagInternetMessageId):
         identity = hashlib.blake2b(head + entity, digest_size=15).hexdigest()
         head += f"Message-ID: <{identity}@{host}>\r\n".encode()
     return head + b"MIME-Version: 1.0\r\n" + entity
 
 
-def _smime(message: ComposeMessage) -> bytes | None:
+def _smime(item: Item) -> bytes | None:
     """A signed message whose one attachment is its MIME entity ([MS-OXOSMIME] 2.1.2)."""
-    kind = str(message.props.get(PidTagMessageClass, "")).upper()
-    if not kind.startswith("IPM.NOTE.SMIME") or len(message.attachments) != 1:
+    kind = str(item.props.get(PidTagMessageClass, "")).upper()
+    if not kind.startswith("IPM.NOTE.SMIME") or len(item.attachments) != 1:
         return None
-    data = message.attachments[0].data
+    data = item.attachments[0].data
     if kind.startswith("IPM.NOTE.SMIME.MULTIPARTSIGNED"):
         return data if data[:13].lower() == b"content-type:" and data.isascii() else None
     head = parametrised("Content-Type", "application/pkcs7-mime", [("name", "smime.p7m")])
@@ -104,12 +75,12 @@ def _smime(message: ComposeMessage) -> bytes | None:
 # ------------------------------------------------------------------------------------------ content
 
 
-def _content(message: ComposeMessage, host: str, depth: int) -> bytes:
+def _content(item: Item, host: str, depth: int) -> bytes:
     """The entity: body, what the body shows (RFC 2387), and the rest ([MS-OXCMAIL] 2.1.3.4)."""
-    plain, html, charset = bodies.mail_bodies(message.props)
+    plain, html, charset = bodies.mail_bodies(item.props)
     shown: list[bytes] = []
     others: list[bytes] = []
-    for attachment in message.attachments:
+    for attachment in item.attachments:
         inline = html is not None and _is_shown(attachment, html)
         part = _attachment(attachment, inline, host, depth)
         if part is not None:
@@ -124,7 +95,7 @@ def _content(message: ComposeMessage, host: str, depth: int) -> bytes:
     return _multipart("mixed", [body, *others]) if others else body
 
 
-def _is_shown(attachment: ComposeAttachment, html: bytes) -> bool:
+def _is_shown(attachment: ItemAttachment, html: bytes) -> bool:
     """Whether the HTML refers to the attachment ([MS-OXCMAIL] 2.1.3.4.1)."""
     identity = attachment.props.get(PidTagAttachContentId)
     if isinstance(identity, str) and identity and b"cid:" + identity.encode("utf-8", "replace") in html:
@@ -199,7 +170,7 @@ def base64_lines(data: bytes) -> bytes:
 # ------------------------------------------------------------------------------------------ attachments
 
 
-def _attachment(attachment: ComposeAttachment, inline: bool, host: str, depth: int) -> bytes | None:
+def _attachment(attachment: ItemAttachment, inline: bool, host: str, depth: int) -> bytes | None:
     """The part of an attachment, None for a message nested too deep."""
     props = attachment.props
     extra = []

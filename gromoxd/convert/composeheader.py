@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from gromoxd.convert import headerlines as h
+from gromoxd.convert.item import Item
 from gromoxd.errors import WireError
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.entryids import AddressBookEntryId, FlatEntryList, OneOffEntryId, parse_entryid
+from gromoxd.mapi.named import PS_INTERNET_HEADERS, PropertyName, built_in_name
 from gromoxd.mapi.proptags import (
     PidTagAddressType,
     PidTagClientSubmitTime,
@@ -49,6 +52,7 @@ from gromoxd.mapi.proptags import (
     PidTagSubjectPrefix,
 )
 from gromoxd.mapi.times import UNIX_EPOCH_NT, unix_seconds
+from gromoxd.mapi.types import PropType, prop_id, prop_type
 
 MAX_RECIPIENTS, MAX_REPLIES = 20_000, 100
 _P1 = 0x10000000
@@ -236,3 +240,26 @@ def _receipts(props: Bag, fields: list[bytes], sender: Person | None, host: str)
             fields.append(h.address_list("Disposition-Notification-To", [h.mailbox(*asking)]))
     if props.get(PidTagOriginatorDeliveryReportRequested) is True and sender is not None and sender[1]:
         fields.append(h.address_list("Return-Receipt-To", [h.mailbox(*sender)]))
+
+
+# ------------------------------------------------------------------------------------------ fields by their own names
+
+_EXTENSION = re.compile(r"[Xx]-[!-9;-~]{1,200}")
+"""Names of header fields that may be said freely: those of the standards are made of their own properties."""
+
+
+def header_names(tags: Iterable[int], names: Mapping[int, PropertyName]) -> dict[int, str]:
+    """Those properties that are header fields of their own, and their names ([MS-OXCMAIL] 2.1.3.7, 2.1.3.8)."""
+    found = {}
+    for tag in sorted(tags):
+        if tag >> 31 and prop_type(tag) == PropType.PtypString:
+            name = names.get(prop_id(tag)) or built_in_name(prop_id(tag))
+            if name is not None and name.guid == PS_INTERNET_HEADERS and isinstance(name.key, str):
+                found[tag] = name.key
+    return {tag: name for tag, name in found.items() if _EXTENSION.fullmatch(name)}
+
+
+def named_fields(item: Item) -> list[bytes]:
+    """The fields that are properties of the set PS_INTERNET_HEADERS."""
+    names = header_names(item.props, item.names)
+    return [h.field(name, text) for tag, name in names.items() if isinstance(text := item.props[tag], str)]

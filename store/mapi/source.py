@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
-from gromoxd.convert.compose import ComposeAttachment, ComposeMessage, compose
+from gromoxd.convert.compose import compose
+from gromoxd.convert.composeheader import header_names
 from gromoxd.convert.digest import digest_message
+from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.named import FIRST_OWN, PS_INTERNET_HEADERS, built_in_name
+from gromoxd.mapi.named import FIRST_OWN, PropertyName
 from gromoxd.mapi.proptags import (
     PROP_COMPOSED,
     PidTagAttachDataBinary,
@@ -56,7 +58,7 @@ from store.mapi import datarows, values
 from store.mapi.applying import MAX_DEPTH, Edit
 from store.mapi.datarows import Data
 from store.references import release_contents
-from store.sql import rows
+from store.sql import row
 from store.transaction import Transaction
 
 SHAPING = frozenset((
@@ -75,10 +77,6 @@ SHAPING_OWN = SHAPING | {
 }  # fmt: skip
 """The same for a message that was not delivered. A delivered one keeps the form in which it came when a client sets
 such a property, which is often one that the store worked out for it."""
-
-
-_EXTENSION = re.compile(r"[Xx]-[!-9;-~]{1,200}")
-"""Names of header fields that may be said freely: those of the standards are made of their own properties."""
 
 
 class Sourced(NamedTuple):
@@ -106,9 +104,8 @@ def _smime(message_class: str) -> bool:
 
 def make(tx: Transaction, data: Data, received: int) -> Sourced:
     """Make the form anew and store it; `data` is not written yet. ecTooBig."""
-    message = whole(tx, data)
     host = tx.identity.owner.rpartition("@")[2] or "localhost"
-    raw = compose(message.props, message.recipients, message.attachments, host=host, headers=message.headers)
+    raw = compose(whole(tx, data), host=host)
     if len(raw) > tx.settings.largest_message * 4 // 3:
         raise MapiError(Ec.ecTooBig, "message")
     digest = digest_message(raw, received=received)
@@ -122,31 +119,32 @@ def make(tx: Transaction, data: Data, received: int) -> Sourced:
     return Sourced(digest, True)
 
 
-def whole(tx: Transaction, data: Data, depth: int = 0) -> ComposeMessage:
+def whole(tx: Transaction, data: Data, depth: int = 0) -> Item:
     """A message with all it has, in memory."""
-    attachments = []
+    item = Item(data.props | values.load(tx, data.did, 0), list(data.recipients))
     for num, bag in datarows.attachments(tx, data.did):
         bag |= values.load(tx, data.did, values.part_of(num))
         child = datarows.child_of(tx, data.did, num)
         embedded = whole(tx, datarows.load(tx, child), depth + 1) if child and depth <= MAX_DEPTH else None
-        attachments.append(ComposeAttachment(bag, _octets(bag), embedded))
-    names = _header_names(tx, data.props.keys())
-    headers = [(name, text) for tag, name in names.items() if isinstance(text := data.props[tag], str)]
-    return ComposeMessage(data.props | values.load(tx, data.did, 0), data.recipients, attachments, headers)
+        item.attachments.append(ItemAttachment(bag, _octets(bag), embedded))
+    bags = (item.props, *item.recipients, *(attachment.props for attachment in item.attachments))
+    item.names = _own_names(tx, chain.from_iterable(bags))
+    return item
+
+
+def _own_names(tx: Transaction, tags: Iterable[int]) -> dict[int, PropertyName]:
+    """The names of those properties that the mailbox itself gave their ids."""
+    sql = "SELECT guid, lid, name FROM named_properties WHERE propid=?"
+    names = {}
+    for number in sorted({prop_id(tag) for tag in tags if tag >> 31}):
+        if number >= FIRST_OWN and (found := row(tx.db, sql, (number,))) is not None:
+            names[number] = PropertyName(found[0], found[2] if found[1] is None else found[1])
+    return names
 
 
 def _header_names(tx: Transaction, tags: Iterable[int]) -> dict[int, str]:
-    """Those properties that are header fields of their own, and their names ([MS-OXCMAIL] 2.1.3.7, 2.1.3.8)."""
-    named = {prop_id(tag): tag for tag in tags if tag >> 31 and prop_type(tag) == PropType.PtypString}
-    found = {}
-    if any(id_ >= FIRST_OWN for id_ in named):
-        sql = "SELECT propid, name FROM named_properties WHERE guid=? AND name IS NOT NULL"
-        found = {named[id_]: name for id_, name in rows(tx.db, sql, (PS_INTERNET_HEADERS,)) if id_ in named}
-    for id_, tag in named.items():
-        name = built_in_name(id_)
-        if name is not None and name.guid == PS_INTERNET_HEADERS and isinstance(name.key, str):
-            found[tag] = name.key
-    return {tag: name for tag, name in found.items() if _EXTENSION.fullmatch(name)}
+    named = [tag for tag in tags if tag >> 31 and prop_type(tag) == PropType.PtypString]
+    return header_names(named, _own_names(tx, named))
 
 
 def _octets(bag: Bag) -> bytes:

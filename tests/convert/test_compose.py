@@ -12,14 +12,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gromoxd.convert import headerlines as h
-from gromoxd.convert.compose import MAX_DEPTH, ComposeAttachment, ComposeMessage, compose
+from gromoxd.convert.compose import MAX_DEPTH, compose
 from gromoxd.convert.digest import digest_message
+from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.mime import decode_parts
 from gromoxd.convert.unfold import unfold
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, decode_bag, decode_bags
 from gromoxd.mapi.entryids import flat_entries, one_off
+from gromoxd.mapi.named import PS_INTERNET_HEADERS, PropertyName
+from gromoxd.mapi.named_tags import PidNameXCallId
 from gromoxd.mapi.times import filetime
+from gromoxd.mapi.types import PropType
 
 HOST = "example.test"
 NAMED: Bag = {p.PidTagSenderName: "Anna Example", p.PidTagSenderEmailAddress: "anna@example.org"}
@@ -30,14 +34,14 @@ def person(name: str, address: str, kind: int = 1) -> Bag:
             p.PidTagAddressType: "SMTP"}  # fmt: skip
 
 
-def file(name: str, data: bytes, tag: str = "application/octet-stream", cid: str = "") -> ComposeAttachment:
+def file(name: str, data: bytes, tag: str = "application/octet-stream", cid: str = "") -> ItemAttachment:
     props: Bag = {p.PidTagAttachLongFilename: name, p.PidTagAttachMimeTag: tag, p.PidTagAttachContentId: cid}
-    return ComposeAttachment(props, data)
+    return ItemAttachment(props, data)
 
 
-def made(props: Bag, recipients: list[Bag] | None = None, attachments: list[ComposeAttachment] | None = None,
+def made(props: Bag, recipients: list[Bag] | None = None, attachments: list[ItemAttachment] | None = None,
          **more: Any) -> bytes:  # fmt: skip
-    return compose(props, recipients or [], attachments or [], host=HOST, **more)
+    return compose(Item(props, recipients or [], attachments or []), host=HOST, **more)
 
 
 def field(raw: bytes, name: str) -> str | None:
@@ -161,17 +165,25 @@ def test_recipients_who_have_it_already_are_left_out() -> None:
 
 
 def test_further_fields() -> None:
-    assert field(made({}, headers=[("X-Note", "grün")]), "X-Note") == "grün"
+    """[MS-OXCMAIL] 2.1.3.7: only extensions, whatever the name of the property says."""
+    item = Item()
+    for number, name in enumerate(("X-Note", "Received", "x y", "X-Call")):
+        id_ = item.foreign_id(PropertyName(PS_INTERNET_HEADERS, name))
+        item.props[id_ << 16 | PropType.PtypString] = f"{number} grün"
+    item.props[PidNameXCallId] = "17"
+    raw = compose(item, host=HOST)
+    assert field(raw, "X-Note") == "0 grün" and field(raw, "X-Call") == "3 grün" and field(raw, "X-CallID") == "17"
+    assert b"Received" not in raw and b"x y" not in raw
 
 
 # ------------------------------------------------------------------------------------------ attachments
 
 
 def test_an_embedded_message_keeps_all_it_has() -> None:
-    inner = ComposeMessage(
+    inner = Item(
         {p.PidTagSubject: "Inner ü", p.PidTagBody: "inner text"}, [person("C", "c@example.org")], [file("d.bin", b"d")]
     )
-    raw = made(NAMED | {p.PidTagSubject: "Outer"}, [], [ComposeAttachment({}, b"", inner)])
+    raw = made(NAMED | {p.PidTagSubject: "Outer"}, [], [ItemAttachment({}, b"", inner)])
     props, _, embedded = unfold(raw, 0).attachments[0]
     assert props[p.PidTagAttachMethod] == 5 and props[p.PidTagDisplayName] == "Inner ü"
     assert embedded is not None
@@ -181,10 +193,10 @@ def test_an_embedded_message_keeps_all_it_has() -> None:
 
 
 def test_messages_nested_too_deep_are_left_out() -> None:
-    message = ComposeMessage({p.PidTagSubject: "deepest"})
+    message = Item({p.PidTagSubject: "deepest"})
     for level in range(MAX_DEPTH + 5):
-        message = ComposeMessage({p.PidTagSubject: str(level)}, [], [ComposeAttachment({}, b"", message)])
-    raw = made({}, [], [ComposeAttachment({}, b"", message)])
+        message = Item({p.PidTagSubject: str(level)}, [], [ItemAttachment({}, b"", message)])
+    raw = made({}, [], [ItemAttachment({}, b"", message)])
     assert raw.count(b"message/rfc822") == MAX_DEPTH and b"deepest" not in raw
 
 
@@ -272,7 +284,7 @@ JUNK = st.dictionaries(
 @given(props=JUNK, recipient=JUNK, attachment=JUNK)
 @settings(max_examples=200, deadline=None)
 def test_nonsense_gives_a_message(props: Bag, recipient: Bag, attachment: Bag) -> None:
-    raw = made(props, [recipient], [ComposeAttachment(attachment, b"x")])
+    raw = made(props, [recipient], [ItemAttachment(attachment, b"x")])
     assert b"\r\n\r\n" in raw
     digest_message(raw, received=0)
 

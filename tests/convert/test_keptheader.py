@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gromoxd.convert.compose import compose
 from gromoxd.convert.headers import unfold_fields
+from gromoxd.convert.item import Item
 from gromoxd.convert.keptheader import MAX_FIELDS, kept_fields, transport_headers
 from gromoxd.mapi.proptags import PidTagSubject, PidTagTransportMessageHeaders
 
@@ -14,7 +15,7 @@ HEADER = (
 
 
 def test_trace_and_extensions_stay() -> None:
-    raw = compose({PidTagSubject: "new", PidTagTransportMessageHeaders: HEADER}, [], [], host="example.test")
+    raw = compose(Item({PidTagSubject: "new", PidTagTransportMessageHeaders: HEADER}), host="example.test")
     fields = dict(unfold_fields(raw[: raw.index(b"\r\n\r\n") + 4]))
     assert fields[b"Received"] == b"from a by b; Tue, 24 Nov 2026 10:55:31 +0000"
     assert fields[b"X-Spam"] == b"no"
@@ -25,7 +26,7 @@ def test_trace_and_extensions_stay() -> None:
 
 
 def test_a_message_that_is_sent_leaves_it_behind() -> None:
-    raw = compose({PidTagTransportMessageHeaders: HEADER}, [], [], host="example.test", bcc=False)
+    raw = compose(Item({PidTagTransportMessageHeaders: HEADER}), host="example.test", bcc=False)
     assert b"Received" not in raw
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gromoxd.convert.compose import ComposeAttachment, ComposeMessage, compose
+from gromoxd.convert.compose import compose
+from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.errors import Ec
 from gromoxd.exmdb import access as a
 from gromoxd.exmdb import objects as o
@@ -24,18 +25,18 @@ BOB = "bob@example.test"
 DATA = bytes(range(256)) * 40
 
 
-def compose_with(*attachments: ComposeAttachment) -> bytes:
+def compose_with(*attachments: ItemAttachment) -> bytes:
     props: o.Bag = {p.PidTagSubject: "outer", p.PidTagBody: "text"}
-    return compose(props, [person("c@example.org")], attachments, host="example.test")
+    return compose(Item(props, [person("c@example.org")], list(attachments)), host="example.test")
 
 
-def file(name: str, data: bytes) -> ComposeAttachment:
-    return ComposeAttachment({p.PidTagAttachLongFilename: name, p.PidTagAttachMimeTag: "application/pdf"}, data)
+def file(name: str, data: bytes) -> ItemAttachment:
+    return ItemAttachment({p.PidTagAttachLongFilename: name, p.PidTagAttachMimeTag: "application/pdf"}, data)
 
 
-NESTED = ComposeMessage(
+NESTED = Item(
     {p.PidTagSubject: "middle", p.PidTagBody: "middle text"}, [person("d@example.org")],
-    [file("m.pdf", b"middle data"), ComposeAttachment({}, b"", ComposeMessage(
+    [file("m.pdf", b"middle data"), ItemAttachment({}, b"", Item(
         {p.PidTagSubject: "inner", p.PidTagHtml: b"<p>inner"}, [], [file("i.pdf", b"inner data")]))],
 )  # fmt: skip
 
@@ -215,7 +216,7 @@ def test_decoded_parts_are_kept_up_to_a_limit() -> None:
 
 
 def test_messages_in_mail(box: Harness) -> None:
-    mid = deliver(box, compose_with(file("o.pdf", b"o"), ComposeAttachment({}, b"", NESTED))).mid
+    mid = deliver(box, compose_with(file("o.pdf", b"o"), ItemAttachment({}, b"", NESTED))).mid
     outer = opened(box, mid)
     assert [one.embedded for one in outer.attachments] == [False, True]
     assert outer.attachments[1].props[p.PidTagAttachMethod] == 5
@@ -319,7 +320,7 @@ def test_a_message_whose_file_is_lost(make: Callable[..., Harness]) -> None:
 
 def test_files_are_read_in_part(make: Callable[..., Harness]) -> None:
     box = make(content_inline_limit=100)
-    stored = deliver(box, compose_with(file("a.pdf", DATA), ComposeAttachment({}, b"", NESTED)))
+    stored = deliver(box, compose_with(file("a.pdf", DATA), ItemAttachment({}, b"", NESTED)))
     message = opened(box, stored.mid)
     assert message.props[p.PidTagBody] == "text"
     assert p.PidTagAttachDataBinary in message.attachments[0].big
