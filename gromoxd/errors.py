@@ -38,6 +38,8 @@ class Ec(IntEnum):
     ecUnknownUser = 0x000003EB
     ecLocked = 0x00000972
     ecNotInitialized = 0x80040605
+    ecUnableToAbort = 0x80040114
+    ecNotInQueue = 0x80040601
     ecNotSearchFolder = 0x00000461
     ecNotExpanded = 0x000004F7
     ecNotCollapsed = 0x000004F8

@@ -127,6 +127,10 @@ class Effects:
     found: list[Found] = field(default_factory=list)
     searches: bool = False
     """Search folders began or ended to be kept current."""
+    outgoing: bool = False
+    """There is mail for the relay."""
+    nothing_outgoing: bool = False
+    """The relay found that there is none."""
 
     def add(self, other: Effects) -> None:
         """Append what a later call did."""
@@ -145,6 +149,8 @@ class Effects:
         self.origins += other.origins
         self.found += other.found
         self.searches |= other.searches
+        self.outgoing |= other.outgoing
+        self.nothing_outgoing |= other.nothing_outgoing
 
 
 @dataclass(slots=True)

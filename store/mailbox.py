@@ -29,13 +29,14 @@ from store.access import PUBLIC_DEFAULT, Access, Acl
 from store.changes import Batch, Write
 from store.content import ContentStore
 from store.index import CACHE, Index, encode
-from store.mapi import dispatch, identity
+from store.mapi import dispatch, identity, outgoing
 from store.mapi.jobs import Job, Jobs
 from store.mapi.reading import Reading
 from store.mapi.searching import Searches
 from store.mapi.views import CACHE as TABLES
 from store.mapi.views import Views
 from store.mapi.watching import Watching
+from store.outbox import NoOutbox, Outbox
 from store.ranges import span
 from store.reading import LoadedPage, Reader
 from store.search import search_text
@@ -76,8 +77,11 @@ class Mailbox:
         notify: Callable[[int], None],
         is_alive: Callable[[bytes], bool],
         now: Callable[[], float] = time.time,
+        outbox: Outbox | None = None,
     ) -> None:
         self.maildir = maildir
+        self.clock = now
+        self._outbox = outbox or NoOutbox()
         self._owner = owner
         self.public: bool = wk.is_public(owner)
         self.ipm_subtree: int = wk.ipm_subtree(self.public)
@@ -122,6 +126,8 @@ class Mailbox:
         tx = Transaction(db, content, self._settings, is_alive, now, self.public)
         self.identity: identity.Identity = identity.load(db, self._owner, self.public)
         tx.identity = self.identity
+        tx.outbox = self._outbox
+        outgoing.opened(tx)
         self._runner = BatchRunner(tx, WRITES, LAZY_WRITES, self.authorise, upkeep.Pruner(tx), self.access)
         self._reader = self._new_reader()
         CACHE.limit = self._settings.index_cache_pages

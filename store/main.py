@@ -244,7 +244,7 @@ def main(ctx: WorkerContext) -> None:
     arena = ctx.shared.mailboxes(ctx.slot.number)
     arena.clear()
     homes = DirectoryHomes(ctx)
-    service = StoreService(homes, lambda: ctx.config.get(StoreSettings), arena, ctx.board, homes.node)
+    service = StoreService(homes, lambda: ctx.config.get(StoreSettings), arena, ctx.board, homes.node, ctx.site)
     server = StoreServer(ctx, service)
     for listener in ctx.listeners:
         tcp = listener.service == "exmdb"

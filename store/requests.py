@@ -14,12 +14,14 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import hierarchy as h
 from gromoxd.exmdb import objects as o
+from gromoxd.exmdb import outgoing as g
 from store.state import Delivery
 from store.transaction import Transaction
 
 R = TypeVar("R", bound=c.Result)
 KINDS: tuple[type[Any], ...] = (
     c.Stored, c.Copied, c.Folder, o.Saved, o.Transferred, h.MadeFolder, h.TransferredFolder, o.Partial, c.Done,
+    g.Submitted,
 )  # fmt: skip
 """The position is stored: append only."""
 LONGEST_ID = 64

@@ -26,6 +26,7 @@ from gromoxd.exmdb.calls import Call, Done, Event
 from gromoxd.exmdb.tables import WatchObjects, WatchTable
 from store.mailbox import Mailbox, Write
 from store.mapi.jobs import Job
+from store.outbox import SiteOutbox
 from store.people import People
 from store.settings import StoreSettings
 from store.threads import Threads
@@ -84,13 +85,21 @@ class StoreService:
     """All mailboxes of one store worker."""
 
     def __init__(
-        self, homes: Homes, settings: Callable[[], StoreSettings], arena: Arena | None, board: SlotBoard, node: str
+        self,
+        homes: Homes,
+        settings: Callable[[], StoreSettings],
+        arena: Arena | None,
+        board: SlotBoard,
+        node: str,
+        site: str = "",
     ) -> None:
+        """`site`: the folder below which the relay is told of mail to send; '': there is none."""
         self._homes = homes
         self._settings = settings
         self._arena = arena
         self._board = board
         self._node = node
+        self._site = site
         self._open: dict[str, Open] = {}
         self._opening: dict[str, AsyncResult[Open]] = {}
         self._people = People(homes.person)
@@ -294,6 +303,7 @@ class StoreService:
             return Mailbox(
                 maildir, owner=owner, node=self._node, settings=self._settings(), arena=self._arena,
                 notify=lambda fid: self._notify(maildir, fid), is_alive=self._is_alive,
+                outbox=SiteOutbox(self._site, maildir) if self._site else None,
             )  # fmt: skip
 
         mailbox = self.pool.apply(make)

@@ -19,6 +19,7 @@ from store.access import Access, Acl
 from store.changes import Batch, Change, Effects, Figures, Write
 from store.content import ContentStore
 from store.mapi.identity import Identity
+from store.outbox import NoOutbox, Outbox
 from store.settings import StoreSettings
 from store.sql import rows
 from store.state import FolderRow, State
@@ -65,6 +66,9 @@ class Transaction:
         self.effects = Effects()
         self.identity = Identity(b"", b"", 0, "", public)
         """Set by the mailbox when it opens."""
+        self.outbox: Outbox = NoOutbox()
+        self.handed: set[int] = set()
+        """Ids of outgoing mail that the relay may have on its disk already: it cannot be called back."""
         self.access = Access("", "", {}, {})
         """The rights of the running call's actor."""
         self._dirty: set[int] = set()
@@ -229,6 +233,10 @@ class BatchRunner:
             self._lost(error, real, batch)
             return
         tx.content.settle()
+        if done.outgoing:
+            tx.outbox.poke()
+        elif done.nothing_outgoing:
+            tx.outbox.unmark()
         batch.effects.add(done)
 
     def finish(self) -> None:

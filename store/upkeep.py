@@ -17,6 +17,7 @@ EVERY, SOON = 600.0, 1.0
 CHUNK, CHUNK_FOLDERS = 500, 1
 NUMBERED = (
     ("mid", "messages"), ("mid", "unlisted"), ("did", "message_data"), ("cid", "content"), ("fid", "deleted_folders"),
+    ("id", "outgoing"),
 )  # fmt: skip
 """Where numbers of the mailbox's one series of ids stand."""
 

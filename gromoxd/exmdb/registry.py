@@ -10,6 +10,7 @@ from gromoxd.exmdb import (
     hierarchy,
     names,
     objects,
+    outgoing,
     rulecalls,
     searchcalls,
     storecalls,
@@ -31,4 +32,5 @@ CALLS: tuple[type[Call[Any]], ...] = (
     *tables.CALLS,
     *upkeepcalls.CALLS,
     *searchcalls.CALLS,
+    *outgoing.CALLS,
 )  # fmt: skip

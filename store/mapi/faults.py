@@ -60,7 +60,7 @@ def database(checked: Checked) -> Iterator[Fault]:
 
 _IDS = (
     ("mid", "messages"), ("mid", "unlisted"), ("did", "message_data"), ("cid", "content"), ("fid", "folders"),
-    ("fid", "deleted_folders"), ("member_id", "permissions"), ("rule_id", "rules"),
+    ("fid", "deleted_folders"), ("member_id", "permissions"), ("rule_id", "rules"), ("id", "outgoing"),
 )  # fmt: skip
 _CNS = (
     ("modseq", "messages"), ("cn", "messages"), ("modseq", "unlisted"), ("cn", "unlisted"), ("cn", "pages"),
@@ -163,7 +163,10 @@ _NO_ATTACHMENT = """
     SELECT 0, did, '{what} of attachment ' || {num} || ', which does not exist' FROM {table} t
       WHERE {num} >= 0 AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.did = t.did AND a.num = t.{num})"""
 USED_DATA = "SELECT did FROM messages UNION ALL SELECT did FROM unlisted UNION ALL SELECT child FROM embedded"
-USED_CONTENTS = "SELECT cid FROM message_data WHERE cid <> 0 UNION ALL SELECT cid FROM big_values"
+USED_CONTENTS = (
+    "SELECT cid FROM message_data WHERE cid <> 0 UNION ALL SELECT cid FROM big_values"
+    " UNION ALL SELECT cid FROM outgoing WHERE cid <> 0"
+)
 _ORPHANS = f"SELECT 0, did, 'a data row of no message' FROM message_data WHERE did NOT IN ({USED_DATA})"
 _CONTENTS = f"SELECT 0, cid, 'octets of nothing' FROM content WHERE cid NOT IN ({USED_CONTENTS})"
 _NO_SOURCE = """
@@ -172,6 +175,9 @@ _NO_SOURCE = """
 _NO_VALUE = """
     SELECT 0, did, printf('the value of property %08X, content %d, is missing', tag, cid) FROM big_values b
       WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.cid = b.cid)"""
+_NOT_SENT = """
+    SELECT 0, id, 'the octets of a mail to send, content ' || cid || ', are missing' FROM outgoing o
+      WHERE cid <> 0 AND NOT EXISTS (SELECT 1 FROM content c WHERE c.cid = o.cid)"""
 _UNREADABLE = """
     SELECT 0, cid, 'octets in a form that is none' FROM content WHERE CASE kind
       WHEN 0 THEN body IS NULL OR length(body) <> size WHEN 1 THEN body IS NULL
@@ -336,7 +342,10 @@ FINDS: Final[dict[str, dict[str, Find]]] = {
     },
     "orphans": {"": query(_ORPHANS)},
     "contents": {"": query(_CONTENTS)},
-    "lost": {"source": query(_NO_SOURCE), "value": query(_NO_VALUE), "form": query(_UNREADABLE)},
+    "lost": {
+        "source": query(_NO_SOURCE), "value": query(_NO_VALUE), "form": query(_UNREADABLE),
+        "outgoing": query(_NOT_SENT),
+    },
     "data-refs": {"": query(_REFS.format(key="did", table="data_refs", used=USED_DATA))},
     "content-refs": {"": query(_REFS.format(key="cid", table="content_refs", used=USED_CONTENTS))},
     "sizes": {

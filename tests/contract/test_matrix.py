@@ -23,6 +23,7 @@ from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import hierarchy as h
 from gromoxd.exmdb import names as n
 from gromoxd.exmdb import objects as o
+from gromoxd.exmdb import outgoing as g
 from gromoxd.exmdb import registry
 from gromoxd.exmdb import rulecalls as u
 from gromoxd.exmdb import searchcalls as sc
@@ -106,6 +107,22 @@ class Scene:
     def category(self, table: t.Table) -> int:
         rows = self.call(t.QueryRows(table, [p.PidTagInstID], 0, 1)).rows
         return int(rows[0][0])
+
+    def draft(self, fid: int) -> int:
+        """A message that can be sent."""
+        to = {p.PidTagRecipientType: 1, p.PidTagAddressType: "SMTP", p.PidTagEmailAddress: "b@example.org"}
+        changes = o.Changes({p.PidTagSubject: "new"}, recipients=[to])
+        mid: int = self.call(o.SaveMessage(fid, 0, 0, changes, self.request_id())).mid
+        return mid
+
+    def submit(self) -> int:
+        id_: int = self.call(g.SubmitMessage(self.draft(0x0C), self.request_id())).id
+        return id_
+
+    def submit_draft(self) -> int:
+        mid = self.draft(self.shared)
+        self.call(g.SubmitMessage(mid, self.request_id()))
+        return mid
 
     def dump(self) -> dict[str, list[Any]]:
         """All rows of all tables."""
@@ -309,6 +326,17 @@ MATRIX: dict[type[c.Call[Any]], list[Row]] = {
     sc.GetSearchCriteria: [Row(OWNERS, lambda s: sc.GetSearchCriteria(searching(s)))],
     t.WatchTable: [Row(READERS, lambda s: t.WatchTable(1, True, contents(s), [p.PidTagSubject]))],
     t.WatchObjects: [Row(EVERYBODY, lambda s: t.WatchObjects(1, True, s.shared))],
+    g.GetOutgoing: [Row(NOBODY, lambda s: g.GetOutgoing())],
+    g.ReadOutgoing: [Row(NOBODY, lambda s: g.ReadOutgoing(s.submit(), 0, 10))],
+    g.OutgoingTaken: [Row(NOBODY, lambda s: g.OutgoingTaken([]))],
+    g.SubmitMessage: [
+        Row(OWNERS, lambda s: g.SubmitMessage(s.draft(0x0C), s.request_id())),
+        Row("yynnnnn", lambda s: g.SubmitMessage(s.draft(s.shared), s.request_id()), "shared"),
+    ],
+    g.AbortSubmit: [Row("yynnnnn", lambda s: g.AbortSubmit(s.submit_draft()))],
+    g.SubmitMime: [
+        Row(OWNERS, lambda s: g.SubmitMime(mail(9), ["b@example.org"], OWNER, s.request_id())),
+    ],
     k.CheckMailbox: [Row(NOBODY, lambda s: k.CheckMailbox("figures"))],
     k.RepairMailbox: [Row(NOBODY, lambda s: k.RepairMailbox("figures"))],
     k.CompactMailbox: [Row(NOBODY, lambda s: k.CompactMailbox())],
