@@ -18,8 +18,8 @@ UNDEFINED, PLAIN, RTF, HTML_BODY, SIGNED = 0, 1, 2, 3, 4
 """PidTagNativeBody ([MS-OXCMSG] 2.2.1.58.2)."""
 MAX_RTF = 16 << 20
 
-__all__ = ["html_code_page", "html_to_rtf", "html_to_text", "mail_bodies", "native_body", "rtf_to_html", "rtf_to_text",
-           "text_to_html", "text_to_rtf", "unpacked"]  # fmt: skip
+__all__ = ["html_code_page", "html_to_rtf", "html_to_text", "mail_bodies", "native_body", "plain_octets", "rtf_to_html",
+           "rtf_to_text", "text_to_html", "text_to_rtf", "unpacked"]  # fmt: skip
 
 
 def unpacked(rtf_compressed: bytes) -> bytes:
@@ -47,6 +47,26 @@ def native_body(text: bool, rtf: bool, html: bool, in_sync: bool) -> int:
     return PLAIN if text else UNDEFINED
 
 
+_UNWRITTEN = frozenset((codepages.UTF16, 1201, 12000, 12001, 65000, codepages.UTF8, codepages.ASCII))
+"""Code pages that no text part is written in, and those that need no look."""
+_EBCDIC = frozenset(page.number for page in codepages.CODE_PAGES.values() if "A".encode(page.codec) != b"A")
+
+
+def plain_octets(text: str, props: Bag) -> tuple[bytes, str]:
+    """Plain text in the charset of PidTagInternetCodepage when that carries it, else in UTF-8; and the charset's name
+    ([MS-OXCMAIL] 2.1.3.3.1)."""
+    page = props.get(PidTagInternetCodepage)
+    if text.isascii() or not isinstance(page, int) or page in _UNWRITTEN or page in _EBCDIC:
+        return text.encode("utf-8", "replace"), "utf-8"
+    codec, charset = codepages.codec_of(page), codepages.charset_of(page)
+    if codec is None or charset is None:
+        return text.encode("utf-8", "replace"), "utf-8"
+    try:
+        return text.encode(codec), charset
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace"), "utf-8"
+
+
 def mail_bodies(props: Bag) -> tuple[str | None, bytes | None, str]:
     """(plain text, HTML octets, charset of the HTML) as mail carries them; None for a form that is not wanted.
 
@@ -59,7 +79,7 @@ def mail_bodies(props: Bag) -> tuple[str | None, bytes | None, str]:
         if plain is None:
             plain = html_to_text(codepages.decode(html, page))
         charset = codepages.charset_of(page)
-        if charset is None or page in (codepages.UTF16, 1201, 12000, 12001, 65000):
+        if charset is None or (page in _UNWRITTEN and page != codepages.UTF8) or page in _EBCDIC:
             return plain, codepages.decode(html, page).encode("utf-8", "replace"), "utf-8"
         return plain, html, charset
     if isinstance(rtf, bytes):

@@ -12,14 +12,25 @@ from gromoxd.errors import WireError
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.entryids import AddressBookEntryId, FlatEntryList, OneOffEntryId, parse_entryid
 from gromoxd.mapi.named import PS_INTERNET_HEADERS, PropertyName, built_in_name
+from gromoxd.mapi.named_tags import (
+    PidLidClassification,
+    PidLidClassificationDescription,
+    PidLidClassificationGuid,
+    PidLidClassificationKeep,
+    PidLidClassified,
+    PidLidFlagRequest,
+)
 from gromoxd.mapi.proptags import (
     PidTagAddressType,
+    PidTagAutoForwarded,
+    PidTagAutoResponseSuppress,
     PidTagClientSubmitTime,
     PidTagConversationIndex,
     PidTagConversationTopic,
     PidTagCreationTime,
     PidTagDisplayName,
     PidTagEmailAddress,
+    PidTagExpiryTime,
     PidTagImportance,
     PidTagInReplyToId,
     PidTagInternetMessageId,
@@ -28,6 +39,7 @@ from gromoxd.mapi.proptags import (
     PidTagListHelp,
     PidTagListSubscribe,
     PidTagListUnsubscribe,
+    PidTagMessageClass,
     PidTagMessageDeliveryTime,
     PidTagNormalizedSubject,
     PidTagOriginatorDeliveryReportRequested,
@@ -38,6 +50,7 @@ from gromoxd.mapi.proptags import (
     PidTagReadReceiptSmtpAddress,
     PidTagRecipientType,
     PidTagReplyRecipientEntries,
+    PidTagReplyTime,
     PidTagSenderAddressType,
     PidTagSenderEmailAddress,
     PidTagSenderName,
@@ -79,7 +92,7 @@ def header_fields(props: Bag, recipients: Sequence[Bag], host: str, bcc: bool) -
     replies = _reply_to(props, host)
     if replies:
         fields.append(h.address_list("Reply-To", [h.mailbox(*who) for who in replies]))
-    for make in (_subject, _identifiers, _conversation, _marks, _lists):
+    for make in (_subject, _identifiers, _conversation, _marks, _flag, _automatic, _classification, _lists):
         make(props, fields)
     _receipts(props, fields, sender or author, host)
     return fields
@@ -221,6 +234,55 @@ def _marks(props: Bag, fields: list[bytes]) -> None:
         fields.append(h.field("Sensitivity", sensitivity))
 
 
+def _flag(props: Bag, fields: list[bytes]) -> None:
+    """[MS-OXCMAIL] 2.1.3.2.25, 2.1.3.2.28; Expires as RFC 2156 has it."""
+    expires = _number(props, PidTagExpiryTime)
+    if expires > 0:
+        fields.append(h.field("Expires", h.date(unix_seconds(expires))))
+    request = h.clean(_text(props, PidLidFlagRequest)).strip()
+    if request:
+        fields.append(h.field("X-Message-Flag", request))
+        due = _number(props, PidTagReplyTime)
+        if due > 0:
+            fields.append(h.field("Reply-By", h.date(unix_seconds(due))))
+
+
+_SUPPRESSED = ("DR", "NDR", "RN", "NRN", "OOF", "AutoReply")
+_ANSWERS = ("IPM.NOTE.RULES.OOFTEMPLATE", "IPM.NOTE.RULES.REPLYTEMPLATE", "REPORT.")
+"""Message classes of what is sent without a person's doing, as an answer (RFC 3834 5)."""
+
+
+def _automatic(props: Bag, fields: list[bytes]) -> None:
+    """X-Auto-Response-Suppress ([MS-OXCMAIL] 2.1.3.2.20); Auto-Submitted (RFC 3834 5)."""
+    suppress = props.get(PidTagAutoResponseSuppress)
+    if isinstance(suppress, int):
+        words = [word for bit, word in enumerate(_SUPPRESSED) if suppress & 1 << bit]
+        text = "All" if suppress == -1 else ", ".join(words)
+        if text:
+            fields.append(h.field("X-Auto-Response-Suppress", text))
+    if _text(props, PidTagMessageClass).upper().startswith(_ANSWERS):
+        fields.append(h.field("Auto-Submitted", "auto-replied"))
+    elif props.get(PidTagAutoForwarded) is True:
+        fields.append(h.field("Auto-Submitted", "auto-generated"))
+
+
+_CLASSIFICATION = (
+    ("X-Microsoft-Classification", PidLidClassification),
+    ("X-Microsoft-ClassDesc", PidLidClassificationDescription),
+    ("X-Microsoft-ClassID", PidLidClassificationGuid),
+)
+
+
+def _classification(props: Bag, fields: list[bytes]) -> None:
+    """[MS-OXCMAIL] 2.1.3.2.21 to 2.1.3.2.24."""
+    if props.get(PidLidClassified) is not True:
+        return
+    fields.append(h.field("X-Microsoft-Classified", "true"))
+    fields += [h.field(name, text) for name, tag in _CLASSIFICATION if (text := h.clean(_text(props, tag)).strip())]
+    if PidLidClassificationKeep in props:
+        fields.append(h.field("X-Microsoft-ClassKeep", "true" if props[PidLidClassificationKeep] is True else "false"))
+
+
 def _lists(props: Bag, fields: list[bytes]) -> None:
     """RFC 2369."""
     for name, tag in (
@@ -245,21 +307,38 @@ def _receipts(props: Bag, fields: list[bytes], sender: Person | None, host: str)
 # ------------------------------------------------------------------------------------------ fields by their own names
 
 _EXTENSION = re.compile(r"[Xx]-[!-9;-~]{1,200}")
-"""Names of header fields that may be said freely: those of the standards are made of their own properties."""
+_STANDARD = frozenset((
+    "accept-language", "approved", "archived-at", "auto-submitted", "autocrypt", "comments", "content-class",
+    "feedback-id", "list-archive", "list-id", "list-owner", "list-post", "list-unsubscribe-post", "mailing-list",
+    "msip_labels", "organization", "precedence", "supersedes", "user-agent",
+))  # fmt: skip
+"""Names of header fields that may be said freely, and extensions: the others are made of properties of their own, or
+are not a client's to say (trace, signatures)."""
+_NAMED_TYPES = frozenset((PropType.PtypString, PropType.PtypInteger16, PropType.PtypInteger32, PropType.PtypBoolean))
 
 
 def header_names(tags: Iterable[int], names: Mapping[int, PropertyName]) -> dict[int, str]:
     """Those properties that are header fields of their own, and their names ([MS-OXCMAIL] 2.1.3.7, 2.1.3.8)."""
     found = {}
     for tag in sorted(tags):
-        if tag >> 31 and prop_type(tag) == PropType.PtypString:
+        if tag >> 31 and prop_type(tag) in _NAMED_TYPES:
             name = names.get(prop_id(tag)) or built_in_name(prop_id(tag))
             if name is not None and name.guid == PS_INTERNET_HEADERS and isinstance(name.key, str):
                 found[tag] = name.key
-    return {tag: name for tag, name in found.items() if _EXTENSION.fullmatch(name)}
+    return {tag: name for tag, name in found.items() if _EXTENSION.fullmatch(name) or name.lower() in _STANDARD}
 
 
-def named_fields(item: Item) -> list[bytes]:
-    """The fields that are properties of the set PS_INTERNET_HEADERS."""
-    names = header_names(item.props, item.names)
-    return [h.field(name, text) for tag, name in names.items() if isinstance(text := item.props[tag], str)]
+def named_fields(item: Item, made: Iterable[bytes] = ()) -> list[bytes]:
+    """The fields that are properties of the set PS_INTERNET_HEADERS, but for those that are `made` already."""
+    there = names_of(made)
+    fields = []
+    for tag, name in header_names(item.props, item.names).items():
+        value = item.props[tag]
+        if name.lower() not in there and isinstance(value, str | int):
+            fields.append(h.field(name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return fields
+
+
+def names_of(fields: Iterable[bytes]) -> set[str]:
+    """The names of fields, in lower case."""
+    return {field.partition(b":")[0].decode("ascii", "replace").lower() for field in fields}

@@ -105,7 +105,7 @@ def _smime(message_class: str) -> bool:
 def make(tx: Transaction, data: Data, received: int) -> Sourced:
     """Make the form anew and store it; `data` is not written yet. ecTooBig."""
     host = tx.identity.owner.rpartition("@")[2] or "localhost"
-    raw = compose(whole(tx, data), host=host)
+    raw = compose(whole(tx, data), host=host, tnef=False)
     if len(raw) > tx.settings.largest_message * 4 // 3:
         raise MapiError(Ec.ecTooBig, "message")
     digest = digest_message(raw, received=received)

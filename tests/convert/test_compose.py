@@ -84,7 +84,8 @@ def test_html_alone_gets_its_text() -> None:
     raw = made({p.PidTagHtml: "<p>Grüße &amp; mehr</p>".encode("cp1252"), p.PidTagInternetCodepage: 1252})
     parts = [part for part in email.message_from_bytes(raw).walk() if not part.is_multipart()]
     assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
-    assert parts[0].get_payload(decode=True) == "Grüße & mehr".encode()
+    assert parts[0].get_content_charset() == "windows-1252"
+    assert parts[0].get_payload(decode=True) == "Grüße & mehr".encode("cp1252")
     assert parts[1].get_content_charset() == "windows-1252"
     assert parts[1].get_payload(decode=True) == "<p>Grüße &amp; mehr</p>".encode("cp1252")
 
