@@ -13,8 +13,8 @@ from gromoxd.exmdb.calls import Confirm, Deliver, GetContents, GetPieces
 from store.memory import MemoryStore
 from tests.common.people import People
 from tests.common.running import Counters
-from workers.lmtp.body import MEMORY_LIMIT, Body
-from workers.lmtp.confirm import Confirmer
+from workers.common.body import MEMORY_LIMIT, Body
+from workers.common.confirm import Confirmer
 from workers.lmtp.service import DeliveryService, Outcome, Target
 from workers.lmtp.session import Envelope
 

@@ -13,7 +13,7 @@ import pytest
 from tests.common.people import People, Settings
 from tests.common.running import Running, until
 from tests.lmtp.test_delivery import Spying
-from workers.lmtp.confirm import Confirmer
+from workers.common.confirm import Confirmer
 from workers.lmtp.server import LmtpWorker
 from workers.lmtp.service import DeliveryService
 from workers.lmtp.settings import LmtpSettings

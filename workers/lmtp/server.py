@@ -10,11 +10,11 @@ from gromoxd import log as logs
 from gromoxd.context import WorkerContext
 from gromoxd.master.settings import LmtpPool, MasterSettings
 from workers.common.configure import server_settings
+from workers.common.confirm import Confirmer
 from workers.common.connection import Connection, ConnTimeout
 from workers.common.server import ServerSettings, serve
 from workers.common.services import Services
 from workers.lmtp import session as events
-from workers.lmtp.confirm import Confirmer
 from workers.lmtp.service import DeliveryService
 from workers.lmtp.session import Limits, Session
 from workers.lmtp.settings import LmtpSettings
