@@ -50,6 +50,23 @@ class StoreSettings:
     most_keyword_sets: int = setting(
         65_535, "Different combinations of keywords in one mailbox.", kind="int", low=16, high=(1 << 24) - 1
     )
+    lda_junk_rules: str = setting(
+        "X-Spam-Flag: yes; X-Spam: yes; X-Spam-Status: yes; X-Rspamd-Action: reject|add header|soft reject;"
+        " X-MS-Exchange-Organization-SCL: [5-9]",
+        "Header fields of spam, each `Name: regular expression` (from the value's start, any case), semicolons between"
+        " them: such mail goes to the folder Junk Email. Empty: none does.",
+        kind="str",
+    )
+    rule_hops_max: int = setting(
+        30, "Mail with more Received fields is passed on by no rule and answered by none.", kind="int", low=1, high=1000
+    )
+    oof_subject: str = setting(
+        "Automatic reply: ", "What the subject of an out-of-office message begins with.", kind="str"
+    )
+    deferred_actions_max: int = setting(
+        1000, "Deferred action messages, which clients fetch, kept in a mailbox (0: none are made).", kind="int", low=0,
+        high=100_000,
+    )  # fmt: skip
     index_cache_pages: int = setting(
         2048, "Index pages (9 KB each) that a store worker keeps decoded.", kind="int", low=16, high=1_000_000
     )

@@ -147,7 +147,8 @@ class Digest(Result, frozen=True):
 
     Offsets are into the RFC 5322 bytes. `parts` is the msgpack of the MIME tree (gromoxd.convert.mime.Part).
     `*_key` are decoded, case-folded texts for searching. `props`, `recipients` and each of `attachments` are property
-    bags (gromoxd.mapi.bag).
+    bags (gromoxd.mapi.bag). `names`: (property id, set, key) of properties that are not built in; the store puts the
+    ids that the mailbox has for these names in their place.
     """
 
     size: int
@@ -166,6 +167,7 @@ class Digest(Result, frozen=True):
     props: bytes
     recipients: bytes
     attachments: list[bytes]
+    names: list[tuple[int, bytes, int | str]] = []
 
 
 class NewMessage(Result, frozen=True):
@@ -201,7 +203,11 @@ class Append(Call[Stored], frozen=True):
 
 
 class Deliver(Call[Stored], frozen=True):
-    """Deliver incoming mail to the Inbox (rules come here later). ecQuotaExceeded, ecNotFound.
+    """Deliver incoming mail: to the Inbox, or where rules and spam marks want it. ecQuotaExceeded, ecNotFound.
+
+    A rule may have it kept nowhere: then the answer's `uid` and `mid` are 0. `recipient` is the address that it was
+    sent to, one of the mailbox's. `internal`: the sender is of the owner's organisation, as the directory says; those
+    of his domain are anyway. `represents`: the user whose rule passes it on to this delegate.
 
     `fingerprint` identifies the message's bytes, sender and recipient. While a delivery is not confirmed (`Confirm`)
     and the connection of the worker that made it is gone, the same fingerprint is taken for the sender's retry of a
@@ -213,6 +219,9 @@ class Deliver(Call[Stored], frozen=True):
     sender: str
     request_id: bytes
     fingerprint: bytes
+    recipient: str = ""
+    internal: bool = False
+    represents: str = ""
 
 
 class Confirm(Call[Done], frozen=True):

@@ -22,6 +22,10 @@ class Options(Result, frozen=True):
     whether the owner may write so, as himself with that name (`send_as`) or on its behalf, before it sends anything.
     `whole`: reports return the whole mail (RFC 3461 4.3). `sent_fid`: where the message goes (0: Sent Items, -1: it
     stays). `delete`: it is removed instead. `again`: the recipients are those of an earlier failure.
+
+    `store`, `folder`: it is no mail but to be appended to this folder of the store of this owner (an address, or a
+    domain for its public store) in the name of the sender, who has it back when that cannot be done. `delegated_by`:
+    local recipients get it as this user's delegates (`Deliver.represents`).
     """
 
     notify: int = 0
@@ -32,6 +36,9 @@ class Options(Result, frozen=True):
     delete: bool = False
     sent_fid: int = 0
     token: bytes = b""
+    store: str = ""
+    folder: int = 0
+    delegated_by: str = ""
 
 
 class Outgoing(Result, frozen=True):

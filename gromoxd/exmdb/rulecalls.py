@@ -1,4 +1,4 @@
-"""The exmdb calls on the rules of a folder ([MS-OXORULE] 2.2.1). Extended rules are FAI messages, not these."""
+"""The exmdb calls on the rules of a folder ([MS-OXORULE] 2.2.1). Extended rules are FAI messages, written as such."""
 
 from __future__ import annotations
 
@@ -41,4 +41,14 @@ class ModifyRules(Call[Done], frozen=True):
     replace: bool = False
 
 
-CALLS = (GetRules, ModifyRules)
+class GetExtendedRules(Call[list[Bag]], frozen=True):
+    """The extended rules of a folder ([MS-OXORULE] 2.2.4) in the order in which they apply; the folder owner's right.
+
+    Bags of PidTagMid (the message's id, a counter), PidTagRuleSequence, -State, -Name, -Provider, and of
+    PidTagExtendedRuleMessageCondition and -Actions.
+    """
+
+    fid: int
+
+
+CALLS = (GetRules, ModifyRules, GetExtendedRules)

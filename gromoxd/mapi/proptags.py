@@ -879,7 +879,8 @@ PidTagAddressBookParentEntryId: Final = 0xFFFC0102
 PidTagAddressBookContainerId: Final = 0xFFFD0003
 
 PROP_PART_PATH: Final = 0x67A0001F
-"""Of an attachment: its section number in the stored message ("2.1"; "" for all of it). Never leaves the server:
+"""Of an attachment: its section number in the stored message ("2.1"; "" for all of it; "2!0": the first attachment of
+the item that part 2 is, see PROP_PART_ITEM). Never leaves the server:
 0x6600-0x67FF are provider-defined, non-transmittable ids ([MS-OXPROPS] 1.3.3)."""
 PROP_CREATOR: Final = 0x67A1001F
 """Of a message: the address, in lower case, of who made it; what EditOwned and DeleteOwned go by. Never leaves."""
@@ -888,4 +889,13 @@ PROP_CHANGE_CN: Final = 0x67A20014
 PROP_COMPOSED: Final = 0x67A3000B
 """Of a message: its stored RFC 5322 form was made of its properties, which therefore are all there. Without it (and
 with a stored form) bodies and attachments with PROP_PART_PATH are in that form. Never leaves."""
-INTERNAL: Final = frozenset((PROP_PART_PATH, PROP_CREATOR, PROP_CHANGE_CN, PROP_COMPOSED))
+PROP_PART_ITEM: Final = 0x67B0001F
+"""Of a delivered message: the section number of the part (TNEF, iCalendar) whose item it also is. Never leaves."""
+PROP_PART_VALUES: Final = 0x67B10102
+"""Of such a message: bodies and values too long for the bag, which are read out of that part. Pairs of a tag and a
+number of octets, 32 bits each. Never leaves."""
+PROP_OOF: Final = 0x67A40102
+"""Of a store: the settings of the out-of-office message, as msgpack. Never leaves."""
+INTERNAL: Final = frozenset(
+    (PROP_OOF, PROP_PART_PATH, PROP_CREATOR, PROP_CHANGE_CN, PROP_COMPOSED, PROP_PART_ITEM, PROP_PART_VALUES)
+)
