@@ -1,0 +1,12 @@
+"""Reads the mailboxes of Gromox: a folder with `exmdb/exchange.sqlite3` and, beside it, files with large values."""
+
+from gromoxd.convert.gromoxstore.reader import (
+    GromoxFolder,
+    GromoxMessage,
+    GromoxPermission,
+    GromoxRule,
+    GromoxStore,
+    OutOfOffice,
+)
+
+__all__ = ["GromoxFolder", "GromoxMessage", "GromoxPermission", "GromoxRule", "GromoxStore", "OutOfOffice"]

@@ -1,0 +1,304 @@
+"""One mailbox of Gromox, read only: folders, messages as Items, permissions, rules, delegates, out of office.
+
+Works on a store that is not in use, or on a copy. Large values are read when their message is. Broken values are left
+out, and told by `problems` of their message; a message that cannot be read at all is a WireError when it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gromoxd.convert.gromoxstore import content
+from gromoxd.convert.gromoxstore.values import name_of, text_of, value_of
+from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.errors import WireError
+from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.named import FIRST_NAMED, PropertyName, built_in_id
+from gromoxd.mapi.proptags import (
+    PidTagAttachDataBinary,
+    PidTagAttachDataObject,
+    PidTagAttachMethod,
+    PidTagBody,
+    PidTagComment,
+    PidTagContainerClass,
+    PidTagDisplayName,
+    PidTagHtml,
+    PidTagRtfCompressed,
+    PidTagTransportMessageHeaders,
+)
+from gromoxd.mapi.types import MULTIPLE, PropType, prop_id, prop_type
+
+EXTERNAL = frozenset(
+    prop_id(tag)
+    for tag in (
+        PidTagBody, PidTagTransportMessageHeaders, PidTagHtml, PidTagRtfCompressed, PidTagAttachDataBinary,
+        PidTagAttachDataObject,
+    )
+)  # fmt: skip
+"""Properties whose values are the names of files."""
+ROOT, FIRST_PRIVATE = 0x01, 0x09
+OLDEST, NEWEST = 1, 40
+"""Schema versions that are looked at; the tables that are read here did not change within them."""
+MOST_DEPTH = 20
+EMBEDDED_MESSAGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GromoxFolder:
+    """A folder that is not deleted. Numbers up to 0x1D are those of the same folders of ours."""
+
+    fid: int
+    parent: int
+    name: str
+    container_class: str
+    comment: str
+    search: bool
+    messages: int
+
+
+@dataclass(slots=True)
+class GromoxMessage:
+    """A message. `eml`: its RFC 5322 text if that is there. `problems`: values that could not be read."""
+
+    mid: int
+    item: Item
+    read: bool
+    associated: bool
+    eml: bytes = b""
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class GromoxPermission:
+    """`member`: an address, 'default', or '' for anonymous clients."""
+
+    fid: int
+    member: str
+    rights: int
+
+
+@dataclass(frozen=True, slots=True)
+class GromoxRule:
+    """A standard rule; condition and actions as they are stored ([MS-OXORULE] 2.2.1)."""
+
+    fid: int
+    name: str
+    provider: str
+    sequence: int
+    state: int
+    level: int
+    user_flags: int
+    provider_data: bytes
+    condition: bytes
+    actions: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfOffice:
+    """`state`: 0 off, 1 on, 2 from `start` to `end` (Unix time). The texts are MIME entities or plain."""
+
+    state: int = 0
+    start: int = 0
+    end: int = 0
+    external: bool = False
+    known_only: bool = False
+    internal_text: str = ""
+    external_text: str = ""
+
+
+class GromoxStore:
+    """The mailbox in a folder. WireError when there is none. Close it."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        path = os.path.join(folder, "exmdb", "exchange.sqlite3")
+        if not os.path.exists(path):
+            raise WireError(f"no mailbox: {path} is not there")
+        try:
+            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            settings = dict(self._db.execute("SELECT config_id, config_value FROM configurations"))
+            self.version = int(settings.get(10, 0))
+            self._names = self._read_names()
+            self.private = bool(self._db.execute("SELECT 1 FROM folders WHERE folder_id=9").fetchall())
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise WireError(f"no mailbox: {error}") from error
+        if not OLDEST <= self.version <= NEWEST:
+            self.close()
+            raise WireError(f"mailbox of schema {self.version}")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> GromoxStore:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _read_names(self) -> dict[int, PropertyName]:
+        found = self._db.execute("SELECT propid, name_string FROM named_properties")
+        return {propid: name for propid, text in found if (name := name_of(text_of(text))) is not None}
+
+    # ------------------------------------------------------------------------------------------ folders
+
+    def folders(self) -> list[GromoxFolder]:
+        """All folders that are not deleted, parents first."""
+        search = "is_search" if self.private else "0"
+        counts = dict(self._db.execute(
+            "SELECT parent_fid, count(*) FROM messages WHERE parent_fid IS NOT NULL AND NOT is_deleted"
+            " GROUP BY parent_fid"
+        ))  # fmt: skip
+        names = self._folder_texts(PidTagDisplayName)
+        classes = self._folder_texts(PidTagContainerClass)
+        comments = self._folder_texts(PidTagComment)
+        rows = self._db.execute(f"SELECT folder_id, parent_id, {search} FROM folders WHERE NOT is_deleted").fetchall()
+        children: dict[int, list[tuple[int, int]]] = {}
+        for fid, parent, searching in rows:
+            children.setdefault(parent or 0, []).append((fid, searching))
+        found, waiting = [], [0]
+        while waiting:
+            parent = waiting.pop(0)
+            for fid, searching in sorted(children.pop(parent, [])):
+                found.append(GromoxFolder(
+                    fid, parent, names.get(fid, ""), classes.get(fid, ""), comments.get(fid, ""), bool(searching),
+                    counts.get(fid, 0),
+                ))  # fmt: skip
+                waiting.append(fid)
+        return found
+
+    def _folder_texts(self, tag: int) -> dict[int, str]:
+        sql = "SELECT folder_id, propval FROM folder_properties WHERE proptag IN (?, ?)"
+        eight = prop_id(tag) << 16 | PropType.PtypString8
+        return {fid: text_of(value) for fid, value in self._db.execute(sql, (tag, eight))}
+
+    def permissions(self) -> list[GromoxPermission]:
+        sql = "SELECT folder_id, username, permission FROM permissions ORDER BY folder_id, member_id"
+        return [GromoxPermission(fid, text_of(who), int(rights)) for fid, who, rights in self._db.execute(sql)]
+
+    def rules(self) -> list[GromoxRule]:
+        sql = (
+            "SELECT folder_id, name, provider, sequence, state, level, user_flags, provider_data, condition, actions"
+            " FROM rules ORDER BY folder_id, sequence"
+        )
+        return [
+            GromoxRule(
+                fid, text_of(name or ""), text_of(provider), sequence, state, level or 0, flags or 0, data or b"",
+                condition, actions,
+            )
+            for fid, name, provider, sequence, state, level, flags, data, condition, actions in self._db.execute(sql)
+        ]  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------ messages
+
+    def messages(self, fid: int) -> Iterator[int]:
+        """The ids of a folder's messages, associated ones too, deleted ones not."""
+        sql = "SELECT message_id FROM messages WHERE parent_fid=? AND NOT is_deleted ORDER BY message_id"
+        for (mid,) in self._db.execute(sql, (fid,)).fetchall():
+            yield mid
+
+    def message(self, mid: int) -> GromoxMessage:
+        """One message with all it has."""
+        columns = "is_associated, mid_string, read_state" if self.private else "is_associated, mid_string, 1"
+        found = self._db.execute(f"SELECT {columns} FROM messages WHERE message_id=?", (mid,)).fetchone()
+        if found is None:
+            raise WireError(f"no message {mid:#x}")
+        associated, mid_string, read = found
+        problems: list[str] = []
+        item = self._item(mid, problems, 0)
+        message = GromoxMessage(mid, item, bool(read), bool(associated), problems=problems)
+        message.eml = self._eml(mid_string)
+        return message
+
+    def _eml(self, mid_string: Any) -> bytes:
+        if not isinstance(mid_string, str) or not mid_string or "/" in mid_string or mid_string.startswith("."):
+            return b""
+        try:
+            with open(os.path.join(self.folder, "eml", mid_string), "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def _item(self, mid: int, problems: list[str], depth: int) -> Item:
+        item = Item()
+        item.props = self._bag(item, "message_properties", "message_id", mid, problems)
+        sql = "SELECT recipient_id FROM recipients WHERE message_id=? ORDER BY recipient_id"
+        item.recipients = [
+            self._bag(item, "recipients_properties", "recipient_id", one, problems)
+            for (one,) in self._db.execute(sql, (mid,)).fetchall()
+        ]
+        sql = "SELECT attachment_id FROM attachments WHERE message_id=? ORDER BY attachment_id"
+        for (one,) in self._db.execute(sql, (mid,)).fetchall():
+            props = self._bag(item, "attachment_properties", "attachment_id", one, problems)
+            item.attachments.append(self._attachment(one, props, problems, depth))
+        return item
+
+    def _attachment(self, number: int, props: Bag, problems: list[str], depth: int) -> ItemAttachment:
+        data = props.pop(PidTagAttachDataBinary, None)
+        whole = props.pop(PidTagAttachDataObject, None)
+        octets = data if isinstance(data, bytes) else whole if isinstance(whole, bytes) else b""
+        embedded = None
+        if props.get(PidTagAttachMethod) == EMBEDDED_MESSAGE:
+            sql = "SELECT message_id FROM messages WHERE parent_attid=?"
+            child = self._db.execute(sql, (number,)).fetchone()
+            if child is not None and depth < MOST_DEPTH:
+                embedded = self._item(child[0], problems, depth + 1)
+        return ItemAttachment(props, octets, embedded)
+
+    def _bag(self, item: Item, table: str, column: str, number: int, problems: list[str]) -> Bag:
+        bag: Bag = {}
+        for tag, stored in self._db.execute(f"SELECT proptag, propval FROM {table} WHERE {column}=?", (number,)):
+            try:
+                self._take(item, bag, int(tag) & 0xFFFFFFFF, stored)
+            except WireError as error:
+                problems.append(f"{int(tag):#010x}: {error}")
+        return bag
+
+    def _take(self, item: Item, bag: Bag, tag: int, stored: Any) -> None:
+        number, kind = prop_id(tag), prop_type(tag)
+        if kind & ~MULTIPLE == PropType.PtypString8:  # both are UTF-8 there
+            kind += 1
+        if number in EXTERNAL and isinstance(stored, (str, bytes)):
+            octets = content.read(self.folder, text_of(stored), text=kind == PropType.PtypString)
+            bag[number << 16 | kind] = value_of(kind, octets)
+            return
+        if number >= FIRST_NAMED:
+            name = self._names.get(number)
+            if name is None:
+                raise WireError("named property without a name")
+            number = built_in_id(name) or item.foreign_id(name)
+        bag[number << 16 | kind] = value_of(kind, stored)
+
+    # ------------------------------------------------------------------------------------------ settings
+
+    def addresses(self, name: str) -> list[str]:
+        """The lines of config/delegates.txt or config/sendas.txt."""
+        return [line.strip() for line in self._config(name).splitlines() if "@" in line]
+
+    def out_of_office(self) -> OutOfOffice:
+        settings = dict(self._pairs(self._config("autoreply.cfg")))
+        return OutOfOffice(
+            _number(settings.get("oof_state")), _number(settings.get("start_time")), _number(settings.get("end_time")),
+            _number(settings.get("allow_external_oof")) != 0, _number(settings.get("external_audience")) != 0,
+            self._config("internal-reply"), self._config("external-reply"),
+        )  # fmt: skip
+
+    def _config(self, name: str) -> str:
+        try:
+            with open(os.path.join(self.folder, "config", name), "rb") as file:
+                return file.read(1 << 20).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _pairs(self, text: str) -> Iterator[tuple[str, str]]:
+        for line in text.splitlines():
+            key, equals, value = line.partition("=")
+            if equals and not key.lstrip().startswith("#"):
+                yield key.strip().lower(), value.strip()
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
