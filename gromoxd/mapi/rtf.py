@@ -25,6 +25,8 @@ PREFIX = (
 
 RING = 4096
 SHORTEST, LONGEST = 2, 17
+SMALL = 12 << 10
+"""Octets that `packed` compresses: about one millisecond for each kilobyte."""
 MOST_OF_ONE = 8
 """No octet of compressed text makes more than eight: 8 references of 17 octets take 17."""
 
@@ -153,7 +155,7 @@ class _Matches:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self.triples: dict[bytes, list[int]] = {}
+        self.triples: dict[bytes, int | list[int]] = {}
         self.pairs: dict[bytes, int] = {}
         self.learned = 0
         self.swept = 0
@@ -165,6 +167,8 @@ class _Matches:
         text, low = self.text, max(at - RING + 1, 0)
         key = text[at : at + 3]
         found = self.triples.get(key)
+        if isinstance(found, int):
+            found = [found]
         if found is None or found[-1] < low or len(key) < 3:
             if len(key) > 1 and self.pairs.get(key[:2], -1) >= low:
                 return text.find(key[:2], low, at + 1), 2
@@ -204,18 +208,29 @@ class _Matches:
         text, triples, pairs = self.text, self.triples, self.pairs
         for at in range(self.learned, upto):
             key = text[at : at + 3]
-            found = triples.get(key)
-            if found is None:
-                triples[key] = [at]
+            if key not in triples:
+                triples[key] = at
             else:
-                found.append(at)
-                if len(found) > self.MANY:
-                    del found[: self.MANY // 2]
+                found = triples[key]
+                if isinstance(found, int):
+                    triples[key] = [found, at]
+                else:
+                    found.append(at)
+                    if len(found) > self.MANY:
+                        del found[: self.MANY // 2]
             pairs[key[:2]] = at
         self.learned = upto
         if upto - self.swept > self.SWEEP:
             self.swept = upto
-            self.triples = {key: found for key, found in triples.items() if found[-1] > upto - RING}
+            low = upto - RING
+            self.triples = {
+                key: found for key, found in triples.items() if (found if isinstance(found, int) else found[-1]) > low
+            }
+
+
+def packed(rtf: bytes) -> bytes:
+    """A PidTagRtfCompressed that is made in no more than some milliseconds: what is long stays as it is."""
+    return compress(rtf) if len(rtf) <= SMALL else store(rtf)
 
 
 def store(rtf: bytes) -> bytes:

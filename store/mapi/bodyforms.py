@@ -43,9 +43,13 @@ class Bodies:
         """Whether a form is there and need not be made of another."""
         known = self._stored.get(tag)
         if known is None:
-            known = tag in self._bag or tag in self._data.big() or bool(self._mail_parts(tag))
+            known = self._is_own(tag) or tag in self._data.part_values or bool(self._mail_parts(tag))
             self._stored[tag] = known
         return known
+
+    def _is_own(self, tag: int) -> bool:
+        """Whether a client set this form."""
+        return tag in self._bag or (tag in self._data.big() and tag not in self._data.part_values)
 
     def _mail_parts(self, tag: int) -> list[Part]:
         """The parts of a delivered message that are its body in a form; none once a client has set a body."""
@@ -53,7 +57,7 @@ class Bodies:
             return []
         if self._parts is None:
             data = self._data
-            own = not (self._bag.keys().isdisjoint(FORMS) and data.big().keys().isdisjoint(FORMS))
+            own = any(self._is_own(form) for form in FORMS)
             self._parts = ([], []) if own or not data.referring else unfold.body_parts(data.parts)
         return self._parts[0 if tag == PidTagBody else 1]
 
@@ -81,9 +85,9 @@ class Bodies:
     def code_page(self) -> int | None:
         """PidTagInternetCodepage: that of the HTML, else as stored."""
         page = self._bag.get(PidTagInternetCodepage)
-        parts = self._mail_parts(PidTagHtml)
+        parts = self._mail_parts(PidTagHtml) if PidTagHtml not in self._data.part_values else []
         if parts:
-            return unfold.html_code_page(parts)
+            return unfold.html_code_page(self._data.octets, parts)
         return page if isinstance(page, int) else None
 
     # ------------------------------------------------------------------------------------------ forms
@@ -98,6 +102,9 @@ class Bodies:
         value = self._bag.get(tag)
         if isinstance(value, str | bytes):
             return value
+        if tag in self._data.part_values:
+            value = self._data.part_value(tag)
+            return value if isinstance(value, str | bytes) else None
         if tag in self._data.big():
             octets = self._data.big_value(0, tag)
             return octets.decode("utf-16-le", "replace") if tag == PidTagBody else octets
@@ -138,9 +145,9 @@ class Bodies:
 
     def _make_rtf(self) -> bytes | None:
         if self.stored(PidTagHtml):
-            return rtf.store(convert.html_to_rtf(self.text_of_html()))
+            return rtf.packed(convert.html_to_rtf(self.text_of_html()))
         text = self.get(PidTagBody) if self.stored(PidTagBody) else None
-        return rtf.store(convert.text_to_rtf(text)) if isinstance(text, str) else None
+        return rtf.packed(convert.text_to_rtf(text)) if isinstance(text, str) else None
 
     def _rtf(self) -> bytes | None:
         """The stored RTF, not compressed."""

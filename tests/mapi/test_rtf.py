@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from time import perf_counter
 
@@ -116,6 +117,44 @@ def test_what_is_forgotten_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_round_trip(text: bytes) -> None:
     assert decompress(compress(text)) == text
     assert decompress(store(text)) == text
+
+
+def test_what_is_long_is_not_compressed() -> None:
+    short, long = document(rtf.SMALL), document(rtf.SMALL + 1)
+    assert rtf.packed(short) == compress(short) and rtf.packed(long) == store(long)
+
+
+def test_every_flipped_octet() -> None:
+    for sample in (RTF_HELLO, RTF_CROSSING, RTF_STORED):
+        for at in range(len(sample)):
+            for bit in range(8):
+                try:
+                    decompress(sample[:at] + bytes((sample[at] ^ 1 << bit,)) + sample[at + 1 :], 1000)
+                except WireError:
+                    continue
+
+
+@pytest.mark.slow
+def test_ten_thousand_mutations() -> None:
+    """With the right checksum, so that the decoder itself is tried."""
+    dice, good, worst = random.Random(5), compress(document(4000)), 0.0
+    for _ in range(10_000):
+        body = bytearray(good[16:])
+        for _ in range(dice.randrange(1, 8)):
+            body[dice.randrange(len(body))] = dice.randrange(256)
+        began = perf_counter()
+        with contextlib.suppress(WireError):
+            assert len(decompress(packed(bytes(body), dice.choice((4000, 300, 9000))))) <= 9000
+        worst = max(worst, perf_counter() - began)
+    assert worst < 0.25
+
+
+def test_an_independent_reader_agrees() -> None:
+    compressed_rtf = pytest.importorskip("compressed_rtf")
+    for text in (HELLO, CROSSING, b"", document(6000), document(3000, 9)[::-1], b"ab" * 3000):
+        assert compressed_rtf.decompress(compress(text)) == text
+        assert compressed_rtf.decompress(store(text)) == text
+        assert decompress(compressed_rtf.compress(text)) == text
 
 
 def test_speed() -> None:

@@ -42,9 +42,9 @@ def made(state: Values, tag: int) -> str | bytes | None:
         codec = codepages.codec_of(page_of(state)) or "utf-8"
         return None if html is None else html.encode("utf-8", "replace").decode().encode(codec, "xmlcharrefreplace")
     if PidTagHtml in have:
-        return rtf.store(bodies.html_to_rtf(_html_text(state)))
+        return rtf.packed(bodies.html_to_rtf(_html_text(state)))
     if PidTagBody in have:
-        return rtf.store(bodies.text_to_rtf(str(whole(PidTagBody, have[PidTagBody]))))
+        return rtf.packed(bodies.text_to_rtf(str(whole(PidTagBody, have[PidTagBody]))))
     return None
 
 
