@@ -10,6 +10,7 @@ from gromoxd.convert.tnef import from_tnef, to_tnef
 from gromoxd.errors import WireError
 from gromoxd.mapi import named_tags as n
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.cursor import Cursor
 from gromoxd.mapi.entryids import OneOffEntryId
 from gromoxd.mapi.named import PS_PUBLIC_STRINGS, PropertyName
@@ -36,7 +37,7 @@ EXAMPLE = bytes.fromhex("789f3e220100") + b"".join(
     + checksum.to_bytes(2, "little")
     for ident, octets, checksum in DOCUMENT
 )  # fmt: skip
-PROPS = {
+PROPS: Bag = {
     p.PidTagMessageClass: "IPM.Note",
     p.PidTagImportance: 1,
     p.PidTagSubject: "Simple subject",
@@ -186,8 +187,8 @@ def test_attachments_of_an_old_writer() -> None:
     stream += attribute(0x0006800F, b"one", 2) + attribute(0x00038013, bytes.fromhex("d407020011000b00190023000200"), 2)
     stream += attribute(0x00069002, rend, 2) + attribute(0x0006800F, b"two", 2)
     item = from_tnef(stream)
-    common = {p.PidTagAttachMethod: 1, p.PidTagRenderingPosition: -1}
-    named = {p.PidTagAttachLongFilename: "a.txt", p.PidTagLastModificationTime: SENT}
+    common: Bag = {p.PidTagAttachMethod: 1, p.PidTagRenderingPosition: -1}
+    named: Bag = {p.PidTagAttachLongFilename: "a.txt", p.PidTagLastModificationTime: SENT}
     assert item.attachments == [ItemAttachment(common | named, b"one"), ItemAttachment(common, b"two")]
 
 
