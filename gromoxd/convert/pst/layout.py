@@ -2,7 +2,7 @@
 offline stores, Unicode with pages of 4 KiB and compressed blocks, which [MS-PST] does not describe.
 
 What is known of the third form here was learnt from files: trailers are 24 octets, blocks end on multiples of 512, an
-entry of the block tree says beside the stored size the size of the inflated block, and heap ids have 14 bits of index.
+entry of the block tree and the trailer say beside the stored size the inflated one, heap ids have 14 bits of index.
 """
 
 from __future__ import annotations
