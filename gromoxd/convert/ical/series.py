@@ -1,0 +1,175 @@
+"""The recurrence of an event: its rule, dates and exceptions as PidLidAppointmentRecur ([MS-OXCICAL] 2.1.3.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gromoxd.convert.contentline import Component
+from gromoxd.convert.ical.patterns import MAX_EXTRA, Laid, RecurrenceSet, lay
+from gromoxd.convert.ical.rules import Rule, parse_rule
+from gromoxd.convert.ical.texts import number_of, text_of
+from gromoxd.convert.ical.values import DAY, LAST, Kind, Moment, moments
+from gromoxd.convert.ical.zones import Zone, Zones
+from gromoxd.convert.item import Item
+from gromoxd.mapi import named_tags as n
+from gromoxd.mapi import proptags as p
+from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.recurrence import (
+    AppointmentRecurrencePattern,
+    ExceptionInfo,
+    ExtendedException,
+    OverrideFlags,
+)
+
+MAX_RULES: Final = 20
+MAX_DATES: Final = 5_000
+RECURRENCE_NAMES: Final = frozenset((
+    "RRULE", "RDATE", "EXDATE", "EXRULE", "X-MICROSOFT-RRULE", "X-MICROSOFT-EXDATE"
+))  # fmt: skip
+
+
+@dataclass(slots=True)
+class Exceptional:
+    """An occurrence that another component replaces: the item of that, its times local to the series."""
+
+    recurrence_id: int
+    """Seconds."""
+    start: int
+    end: int
+    item: Item
+    all_day: bool = False
+    original: int = 0
+    """Where the pattern has it, minutes; found by `recurrence_of`."""
+
+
+def is_recurring(component: Component) -> bool:
+    return any(line.name in ("RRULE", "RDATE") and line.value.strip() for line in component.lines)
+
+
+def recurrence_set(
+    component: Component, start: Moment, zone: Zone, zones: Zones, strays: Sequence[int]
+) -> RecurrenceSet | None:
+    """What the lines say, in seconds local to `zone`; None when there is no rule and no date that can be read."""
+    begins = zones.local(start, zone)
+    rules: list[tuple[Rule, int]] = []
+    for line in component.all("RRULE")[:MAX_RULES]:
+        rule = parse_rule(line.value)
+        if rule is not None:
+            rules.append((rule, _until(rule, begins, zone, zones)))
+    dates = [
+        zones.local(_like(at, start), zone) for line in component.all("RDATE")[:MAX_DATES] for at, _ in moments(line)
+    ][:MAX_DATES]
+    if not rules and not dates:
+        return None
+    without: set[int] = set()
+    days: set[int] = set()
+    for line in component.all("EXDATE")[:MAX_DATES]:
+        for at, _ in moments(line)[:MAX_DATES]:
+            if at.kind is Kind.DATE:
+                days.add(at.day)
+            else:
+                without.add(zones.local(at, zone))
+    return RecurrenceSet(begins, rules, dates, frozenset(without), frozenset(days), strays)
+
+
+def _like(at: Moment, start: Moment) -> Moment:
+    """A day that stands for an occurrence of a timed event begins when that does."""
+    if at.kind is Kind.DATE and start.kind is not Kind.DATE:
+        return Moment(at.seconds + start.seconds % DAY, start.kind, start.tzid)
+    if at.kind is not Kind.DATE and start.kind is Kind.DATE:
+        return Moment(at.day * DAY, Kind.DATE)
+    return at
+
+
+def _until(rule: Rule, start: int, zone: Zone, zones: Zones) -> int:
+    """The last second that UNTIL allows, on the clock of the series."""
+    if rule.until is None:
+        return LAST
+    if rule.until.kind is Kind.DATE:
+        return rule.until.seconds + DAY - 1
+    until = zones.local(rule.until, zone)
+    # an UNTIL at midnight UTC of all-day events of some programs still means that day
+    return max(until, until // DAY * DAY + (DAY - 1 if start % DAY == 0 and rule.until.seconds % DAY == 0 else 0))
+
+
+def recurrence_of(
+    wanted: RecurrenceSet, length: int, exceptions: list[Exceptional], master: Item
+) -> tuple[AppointmentRecurrencePattern, Laid]:
+    """The recurrence with all exceptions, whose `original` is set; those without a place are dropped from the list."""
+    laid = lay(wanted)
+    taken: dict[int, Exceptional] = {}
+    for each in exceptions[: MAX_EXTRA * 4]:
+        minute = each.recurrence_id // 60
+        found = laid.original(minute)
+        if found is None:
+            found = laid.original(minute // DAY_MINUTES * DAY_MINUTES + laid.offset)
+        if found is not None:
+            each.original = found
+            taken[found] = each
+            laid.moved.pop(minute, None)
+    exceptions[:] = sorted(taken.values(), key=lambda each: each.original)
+    pairs = [_exception(each, master) for each in exceptions]
+    for start, original in laid.moved.items():
+        if original not in taken:
+            info = ExceptionInfo(start, start + length, original)
+            pairs.append((info, ExtendedException()))
+    pairs.sort(key=lambda pair: pair[0].start_date_time)
+    changed = {info.original_start_date // DAY_MINUTES * DAY_MINUTES for info, _ in pairs}
+    modified = {info.start_date_time // DAY_MINUTES * DAY_MINUTES for info, _ in pairs}
+    pattern = laid.pattern._replace(
+        deleted_instance_dates=tuple(sorted(laid.deleted | changed)), modified_instance_dates=tuple(sorted(modified))
+    )
+    value = AppointmentRecurrencePattern(
+        pattern, laid.offset, laid.offset + length,
+        tuple([info for info, _ in pairs]), tuple([extended for _, extended in pairs]),
+    )  # fmt: skip
+    return value, laid
+
+
+DAY_MINUTES: Final = 1440
+_NUMBERS = (
+    (OverrideFlags.ARO_MEETINGTYPE, "meeting_type", n.PidLidAppointmentStateFlags),
+    (OverrideFlags.ARO_REMINDERDELTA, "reminder_delta", n.PidLidReminderDelta),
+    (OverrideFlags.ARO_REMINDER, "reminder_set", n.PidLidReminderSet),
+    (OverrideFlags.ARO_BUSYSTATUS, "busy_status", n.PidLidBusyStatus),
+    (OverrideFlags.ARO_SUBTYPE, "sub_type", n.PidLidAppointmentSubType),
+)
+
+
+def _exception(each: Exceptional, master: Item) -> tuple[ExceptionInfo, ExtendedException]:
+    """ExceptionInfo and ExtendedException ([MS-OXCICAL] 2.1.3.1.1.20.18, [MS-OXOCAL] 2.2.1.44.2)."""
+    bag, whole = each.item.props, master.props
+    flags, numbers = 0, {}
+    for flag, name, tag in _NUMBERS:
+        if number_of(bag, tag) != number_of(whole, tag):
+            flags |= flag
+            numbers[name] = number_of(bag, tag) & 0xFFFFFFFF
+    subject = _changed(bag, whole, p.PidTagSubject)
+    location = _changed(bag, whole, n.PidLidLocation)
+    flags |= OverrideFlags.ARO_SUBJECT if subject is not None else 0
+    flags |= OverrideFlags.ARO_LOCATION if location is not None else 0
+    if text_of(bag, p.PidTagBody) != text_of(whole, p.PidTagBody) or bag.get(p.PidTagHtml) != whole.get(p.PidTagHtml):
+        flags |= OverrideFlags.ARO_EXCEPTIONAL_BODY
+    if each.item.attachments:
+        flags |= OverrideFlags.ARO_ATTACHMENT
+        numbers["attachment"] = 1
+    start, end = each.start // 60, max(each.end // 60, each.start // 60)
+    info = ExceptionInfo(
+        start, end, each.original, int(flags), subject=_narrow(subject), location=_narrow(location), **numbers
+    )  # type: ignore[arg-type]
+    if subject is None and location is None:
+        return info, ExtendedException()
+    return info, ExtendedException(
+        start_date_time=start, end_date_time=end, original_start_date=each.original, subject=subject, location=location
+    )
+
+
+def _changed(bag: Bag, whole: Bag, tag: int) -> str | None:
+    text = text_of(bag, tag)
+    return text if text != text_of(whole, tag) else None
+
+
+def _narrow(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("cp1252", "replace")
