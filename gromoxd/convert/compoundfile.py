@@ -138,19 +138,15 @@ class _Reader:
         return octets if size is None else octets[:size]
 
     def _stream(self, entry: _Entry) -> bytes:
-        size = entry.size
-        if not size:
-            return b""
-        if size > self.left:
-            raise WireError(f"stream of {size} octets", 0)
-        self.left -= size
-        if size >= self.big:
-            return self._chain_octets(self.fat, entry.start, size)
-        parts = [
-            self.mini[first << 6 : (first + count) << 6]
-            for first, count in self._chain(self.minifat, entry.start, -(-size >> 6))
-        ]
-        return b"".join(parts)[:size]
+        """A stream, cut where its chain ends and where the file has no more octets that were not read."""
+        size = min(entry.size, self.left)
+        if entry.size >= self.big:
+            octets = self._chain_octets(self.fat, entry.start, size)
+        else:
+            runs = self._chain(self.minifat, entry.start, -(-size >> 6))
+            octets = b"".join([self.mini[first << 6 : (first + count) << 6] for first, count in runs])[:size]
+        self.left -= len(octets)
+        return octets
 
     def _entry(self, number: int) -> _Entry | None:
         at = number * _ENTRY.size
@@ -173,7 +169,7 @@ class _Reader:
         while todo:
             storage, first, depth = todo.pop()
             for entry in self._siblings(first, seen):
-                if entry.name in storage.children:
+                if entry.name in storage.children or not _is_name(entry.name):
                     continue
                 if entry.kind == _STREAM:
                     storage.children[entry.name] = self._stream(entry)
@@ -355,9 +351,14 @@ def _directory(root: Storage) -> list[_Node]:
     return nodes
 
 
+def _is_name(name: str) -> bool:
+    """[MS-CFB] 2.6.1: up to 31 UTF-16 units, some characters not among them."""
+    units = len(name) if name.isascii() else len(name.encode("utf-16-le", "surrogatepass")) // 2
+    return 0 < units <= LONGEST_NAME and not any(sign in name for sign in "/\\:!\0")
+
+
 def _checked(name: str) -> str:
-    units = len(name.encode("utf-16-le", "surrogatepass")) // 2
-    if not 0 < units <= LONGEST_NAME or any(sign in name for sign in "/\\:!\0"):
+    if not _is_name(name):
         raise WireError(f"no name for a stream: {name[:40]!r}")
     return name
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import struct
+import random
+import time
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from gromoxd.convert.compoundfile import Storage, encode
 from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.errors import WireError
 from gromoxd.mapi import named_tags as n
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, check_bag
@@ -143,7 +146,7 @@ def check_item(item: Item, depth: int = 0) -> int:
 
 # Any
 
-_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20)
+_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 _int = {bits: st.integers(-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (16, 32, 64)}
 _single = st.floats(width=32, allow_nan=False)
 _double = st.floats(allow_nan=False)
@@ -196,7 +199,46 @@ def _shown(position: int) -> bool:
     return position >= -1
 
 
-def flipped(data: bytes, places: range) -> Any:
-    """Copies of `data`, one octet of each changed."""
-    for at in places:
-        yield data[:at] + struct.pack("B", data[at] ^ 0xFF) + data[at + 1 :]
+# Broken octets
+
+SLOWEST = 2.0
+"""Seconds that reading anything here may take on a busy machine; it is some milliseconds on a quiet one."""
+
+
+def survive(read: Callable[[bytes], Item], data: bytes) -> bool:
+    """That `read` gives an item whose values are of their types, or a WireError, soon. Whether it gave an item."""
+    start = time.perf_counter()
+    try:
+        check_item(read(data))
+    except WireError:
+        return False
+    finally:
+        assert time.perf_counter() - start < SLOWEST
+    return True
+
+
+NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """A copy with some octets changed, numbers put in, pieces cut out, doubled or moved."""
+    copy = bytearray(data)
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(copy))
+        kind = chance.randrange(6)
+        if kind == 0:
+            copy[at] = chance.randrange(256)
+        elif kind == 1:
+            copy[at] ^= 1 << chance.randrange(8)
+        elif kind == 2:
+            copy[at & ~3 : (at & ~3) + 4] = chance.choice(NUMBERS).to_bytes(4, "little")
+        elif kind == 3:
+            del copy[at : at + chance.randint(1, 64)]
+        elif kind == 4:
+            copy[at:at] = copy[at : at + chance.randint(1, 64)]
+        else:
+            other, size = chance.randrange(len(copy)), chance.randint(1, 600)
+            copy[at : at + size] = copy[other : other + size]
+        if not copy:
+            return b"x"
+    return bytes(copy)
