@@ -30,7 +30,7 @@ MAX_DEPTH: Final = 8
 LINE: Final = 75
 """Octets of a line without its end (RFC 5545 3.1)."""
 
-_FOLD = re.compile(rb"\r?\n[ \t]")
+_FOLD = re.compile(rb"(?:\r?\n)+[ \t]")  # workaround: old Mozilla calendars have an empty line before the fold
 _BREAK = re.compile(r"\r\n|\n|\r")
 _HEAD = re.compile(r"[ \t]*(?:([A-Za-z0-9_-]{1,64})\.)?([A-Za-z0-9_-]{1,64})[ \t]*(?=[:;])")
 _PARAM = re.compile(r";[ \t]*([A-Za-z0-9_-]{0,64})[ \t]*(=?)")
@@ -43,6 +43,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n?")
 _DATA_URI = re.compile(r"data:([^,;]{0,200})((?:;[^,;]{0,200}){0,8}),", re.IGNORECASE)
 _BARE_ENCODINGS = frozenset(("QUOTED-PRINTABLE", "BASE64", "B", "7BIT", "8BIT"))
+_FRAME = frozenset(("BEGIN", "END"))
 _BARE_VALUES = frozenset(("INLINE", "CONTENT-ID", "CID", "URL"))
 
 Params = dict[str, list[str]]
@@ -211,7 +212,7 @@ def _parsed(logical: Iterator[str | bytes]) -> Iterator[ContentLine]:
         line = parse(raw)
         if line is None:
             rest = raw if isinstance(raw, str) else decode_unlabelled(raw)
-            if held is not None and rest.strip() and len(more) < MAX_JOINED:
+            if held is not None and held.name not in _FRAME and rest.strip() and len(more) < MAX_JOINED:
                 more.append(rest.strip("\r"))
             continue
         if held is not None:
