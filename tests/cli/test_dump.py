@@ -10,6 +10,8 @@ import pytest
 
 from gromoxd.cli.kinds import KINDS, decoder
 from gromoxd.cli.tree import INDENT, property_value, tree
+from gromoxd.convert.msg import to_msg
+from gromoxd.convert.tnef import to_tnef
 from gromoxd.errors import WireError
 from gromoxd.mapi.bag import encode_bag
 from gromoxd.mapi.conversation import new_index
@@ -37,6 +39,7 @@ from gromoxd.mapi.sorting import SortOrder, SortOrderSet
 from gromoxd.mapi.state import SyncState
 from gromoxd.mapi.values import TaggedPropertyValue, encode_tags
 from tests.cli.conftest import Ctl
+from tests.convert.items import OLE, whole
 from tests.mapi.structures.calendar import DEFINITION, GLOBAL_ID_VCAL, RTF_HELLO, STRUCT, WEEKLY, WEEKLY_EXCEPTION
 
 
@@ -95,6 +98,24 @@ def test_global_object_id(ctl: Ctl, tmp_path: Path) -> None:
 
 def test_rtf(ctl: Ctl, tmp_path: Path) -> None:
     assert shown(ctl, tmp_path, "rtf", RTF_HELLO)[0] == r"{\rtf1\ansi\ansicpg1252\pard hello world}"
+
+
+@pytest.mark.parametrize("kind", ["tnef", "msg"])
+def test_whole_messages(ctl: Ctl, tmp_path: Path, kind: str) -> None:
+    lines = shown(ctl, tmp_path, kind, {"tnef": to_tnef, "msg": to_msg}[kind](whole()), "--binary")
+    assert lines[0] == "Item"
+    for line in (
+        '    001A001F PidTagMessageClass: "IPM.Note"',
+        "  recipients: 2 items",
+        "  attachments: 4 items",
+        '        3707001F PidTagAttachLongFilename: "bericht.pdf"',
+    ):
+        assert line in lines, line
+
+
+def test_compound_file(ctl: Ctl, tmp_path: Path) -> None:
+    lines = shown(ctl, tmp_path, "compound", OLE, "--binary")
+    assert lines[:2] == ["Storage", "  children: 3 items"]
 
 
 def test_restriction(ctl: Ctl, tmp_path: Path) -> None:
