@@ -80,7 +80,7 @@ class Mailbox:
         outbox: Outbox | None = None,
     ) -> None:
         self.maildir = maildir
-        self.clock = now
+        self.clock: Callable[[], float] = now
         self._outbox = outbox or NoOutbox()
         self._owner = owner
         self.public: bool = wk.is_public(owner)

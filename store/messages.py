@@ -15,7 +15,6 @@ from gromoxd.exmdb.ranges import to_ranges
 from gromoxd.mapi.bag import decode_bag, encode_bag
 from gromoxd.mapi.proptags import PROP_CREATOR
 from store import keywords, requests
-from store import wellknown as wk
 from store.changes import Arrived, Gone, Origin, Pieces, Row
 from store.flags import PAGE_SHIFT
 from store.ranges import LAST_UID, checked, targets
@@ -56,12 +55,15 @@ def _signed(new: c.NewMessage, actor: str) -> c.NewMessage:
 
 def deliver(tx: Transaction, call: c.Deliver) -> c.Stored:
     """calls.Deliver."""
+    from store.mapi import delivering  # which stores messages, too
+
     earlier = requests.known(tx, call.request_id, c.Stored) or requests.redelivered(tx, call)
     if earlier is not None:
         return earlier
     check_quota(tx, call.message.digest.size, receiving=True)
-    stored = store(tx, tx.state.folder(wk.INBOX), call.message)
-    tx.effects.delivered.append((stored.fid, stored.mid))
+    stored = delivering.filed(tx, call)
+    if stored.mid:
+        tx.effects.delivered.append((stored.fid, stored.mid))
     requests.remember_delivery(tx, call, stored)
     return stored
 
@@ -79,7 +81,7 @@ def check_quota(tx: Transaction, size: int, *, receiving: bool) -> None:
 
 def store(tx: Transaction, row: FolderRow, new: c.NewMessage) -> c.Stored:
     """Put a new message into a folder."""
-    digest = new.digest
+    digest = new.digest if not new.digest.names else _own_names(tx, new.digest)
     keywords.check(new.keywords)
     check_room(row, 1)
     mid, cn, uid = tx.new_ids(), tx.new_cns(), row.uidnext
@@ -104,6 +106,16 @@ def store(tx: Transaction, row: FolderRow, new: c.NewMessage) -> c.Stored:
     arrived(tx, row, [Row(uid, flags, digest.size, received, sent, cn, mid)])
     tx.effects.pieces.append(Pieces(row.fid, mid, uid, digest.envelope, digest.bodystructure))
     return c.Stored(row.fid, row.uidvalidity, uid, mid, cn)
+
+
+def _own_names(tx: Transaction, digest: c.Digest) -> c.Digest:
+    """A digest whose named properties have the mailbox's ids."""
+    from store.mapi.partitems import settled
+
+    try:
+        return settled(tx, digest)
+    except WireError as error:
+        raise MapiError(Ec.ecInvalidParam, f"digest: {error}") from error
 
 
 def check_room(row: FolderRow, count: int) -> None:

@@ -8,7 +8,7 @@ neither of which is worth a commit of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 import msgspec
@@ -17,6 +17,9 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from store import wellknown as wk
 from store.sql import rows_once
+
+if TYPE_CHECKING:
+    from store.mapi.rulebook import Rulebook
 
 LOOP = 256
 """Folders that are nested deeper than any may be are in a loop, in a broken database."""
@@ -134,6 +137,8 @@ class State:
         self.has_objects = bool(rows_once(self.db, f"SELECT {exists}")[0][0])
         """Whether there may be big values, embedded messages and shared contents."""
         self._children: dict[tuple[int, str], int] | None = None
+        self.rulebook: Rulebook | None = None
+        """The rules, once mail came and until something may have changed them."""
 
     def _load_deliveries(self) -> None:
         self.deliveries: dict[bytes, Delivery] = {}

@@ -14,6 +14,7 @@ import apsw
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb.outgoing import OutgoingTaken
 from store import wellknown as wk
 from store.access import Access, Acl
 from store.changes import Batch, Change, Effects, Figures, Write
@@ -34,6 +35,13 @@ TOUCH_PAGE = (
     " ON CONFLICT (fid, number) DO UPDATE SET count = count + excluded.count, cn = excluded.cn RETURNING count"
 )
 LAST_ID = (1 << 48) - 1
+KEEP_RULES: frozenset[type[Any]] = frozenset(
+    (
+        c.Deliver, c.Append, c.SetFlags, c.CopyMessages, c.Expunge, c.Confirm, c.ClaimRecent, c.Subscribe, c.SetQuota,
+        OutgoingTaken,
+    )
+)  # fmt: skip
+"""Calls that change no rule: what is known of them in memory stays."""
 
 Handler = Callable[["Transaction", Any], Any]
 
@@ -149,6 +157,8 @@ class Transaction:
         """Forget the effects of the last call."""
         self.write = write
         self.effects = Effects()
+        if type(write.call) not in KEEP_RULES:
+            self.state.rulebook = None
 
     @property
     def touched(self) -> bool:

@@ -140,14 +140,15 @@ def forwarded(writer: Writer, recipients: Sequence[str], subject: str, fields: F
 
 
 def _quoted_header(props: Bag) -> str:
-    sender, address = props.get(PidTagSenderName) or "", props.get(PidTagSenderEmailAddress) or ""
+    sender, address = str(props.get(PidTagSenderName) or ""), str(props.get(PidTagSenderEmailAddress) or "")
+    to, subject = str(props.get(PidTagDisplayTo) or ""), str(props.get(PidTagSubject) or "")
     sent = props.get(PidTagClientSubmitTime)
     lines = [
         "-----Original Message-----",
         f"From: {sender} <{address}>" if sender != address else f"From: {address}",
         f"Sent: {h.date(unix_seconds(sent))}" if isinstance(sent, int) else "",
-        f"To: {props.get(PidTagDisplayTo) or ''}",
-        f"Subject: {props.get(PidTagSubject) or ''}",
+        f"To: {to}",
+        f"Subject: {subject}",
     ]
     return "\r\n".join([line for line in lines if line]) + "\r\n\r\n"
 
@@ -180,21 +181,22 @@ def _people(addresses: Sequence[str]) -> list[Bag]:
 
 
 def answer(
-    writer: Writer, recipients: Sequence[str], subject: str, original: Bag, text: str, html: bool, fields: Fields
+    writer: Writer, owner: str, recipients: Sequence[str], subject: str, original: Bag, text: str, html: bool
 ) -> bytes:
     """An answer of this text (RFC 3834 3.1)."""
     props: Bag = {PidTagHtml: text.encode("utf-8", "replace")} if html else {PidTagBody: text}
-    return reply(writer, recipients, subject, original, Item(props | {PidTagInternetCodepage: 65001}), fields)
+    return reply(writer, owner, recipients, subject, original, Item(props | {PidTagInternetCodepage: 65001}))
 
 
 def reply(
-    writer: Writer, recipients: Sequence[str], subject: str, original: Bag, template: Item, fields: Fields
+    writer: Writer, owner: str, recipients: Sequence[str], subject: str, original: Bag, template: Item
 ) -> bytes:
-    """An answer with the body and the attachments of a template."""
+    """An answer with the body and the attachments of a template; `owner` is the mailbox, the writer one of its names.
+    """
     kept = {tag: template.props[tag] for tag in _OF_TEMPLATES if tag in template.props}
     props = kept | _letter(writer, recipients, subject) | thread(original)
     item = Item(props, _people(recipients), template.attachments, template.names)
-    return AUTO_REPLIED + trace_field(writer.address) + compose(item, host=writer.host, bcc=False)
+    return AUTO_REPLIED + trace_field(owner) + compose(item, host=writer.host, bcc=False)
 
 
 _OF_TEMPLATES = (PidTagBody, PidTagHtml, 0x10090102, PidTagInternetCodepage)

@@ -6,10 +6,12 @@ from typing import Any
 
 from gromoxd.exmdb import (
     access,
+    calendarcalls,
     calls,
     hierarchy,
     names,
     objects,
+    oofcalls,
     outgoing,
     rulecalls,
     searchcalls,
@@ -33,4 +35,6 @@ CALLS: tuple[type[Call[Any]], ...] = (
     *upkeepcalls.CALLS,
     *searchcalls.CALLS,
     *outgoing.CALLS,
+    *oofcalls.CALLS,
+    *calendarcalls.CALLS,
 )  # fmt: skip

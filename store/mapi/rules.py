@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import rulecalls as u
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, decode_bag, encode_bag
 from gromoxd.mapi.restrictions import decode_restriction
-from gromoxd.mapi.rules import decode_actions
+from gromoxd.mapi.rules import EXTENDED_RULE_CLASS, RuleState, decode_actions
 from gromoxd.mapi.types import fits
 from store import access as a
 from store import requests
+from store.mapi.loading import Data, Env
 from store.mapi.reading import Reading
 from store.sql import row, rows
 from store.transaction import Transaction
@@ -37,6 +40,33 @@ def get_rules(reading: Reading, call: u.GetRules) -> list[Bag]:
     sql = "SELECT rule_id, props FROM rules WHERE fid=? ORDER BY sequence, rule_id"
     found = rows(reading.reader.db, sql, (call.fid,))
     return [{p.PidTagRuleId: rule_id} | decode_bag(props) for rule_id, props in found]
+
+
+def get_extended_rules(reading: Reading, call: u.GetExtendedRules) -> list[Bag]:
+    """exmdb.rulecalls.GetExtendedRules."""
+    reading.access.require(call.fid, a.OWNER)
+    reading.box.check_folder(call.fid)
+    env = Env.of(reading)
+    found = []
+    for mid, did in rows(env.db, _EXTENDED, (call.fid, EXTENDED_RULE_CLASS)):
+        data = Data.slim(env, did)
+        bag: Bag = {p.PidTagMid: mid} | {tag: data.bag[kept] for kept, tag in _SHOWN.items() if kept in data.bag}
+        for tag in data.big().keys() & _SHOWN.keys():
+            bag[tag] = data.big_value(0, tag)
+        found.append(bag)
+    return sorted(found, key=lambda bag: (_sequence(bag), bag[p.PidTagMid]))
+
+
+_EXTENDED: Final = (
+    "SELECT u.mid, u.did FROM unlisted u JOIN message_data d ON d.did = u.did"
+    " WHERE u.fid=? AND u.kind=1 AND d.class=? COLLATE NOCASE LIMIT 1000"
+)
+_SHOWN: Final = {
+    p.PidTagRuleMessageSequence: p.PidTagRuleSequence, p.PidTagRuleMessageState: p.PidTagRuleState,
+    p.PidTagRuleMessageName: p.PidTagRuleName, p.PidTagRuleMessageProvider: p.PidTagRuleProvider,
+    p.PidTagExtendedRuleMessageCondition: p.PidTagExtendedRuleMessageCondition,
+    p.PidTagExtendedRuleMessageActions: p.PidTagExtendedRuleMessageActions,
+}  # fmt: skip
 
 
 def modify_rules(tx: Transaction, call: u.ModifyRules) -> c.Done:
@@ -68,6 +98,9 @@ def modify_rules(tx: Transaction, call: u.ModifyRules) -> c.Done:
 def checked(props: Bag) -> Bag:
     """The properties that a rule has, of those that a client sent. ecInvalidParam."""
     kept = {tag: value for tag, value in props.items() if tag in ALLOWED}
+    state = kept.get(p.PidTagRuleState)
+    if isinstance(state, int):
+        kept[p.PidTagRuleState] = state & ~(RuleState.ST_ERROR | RuleState.ST_RULE_PARSE_ERROR)
     for tag, value in kept.items():
         if value is None or not fits(tag, value) or (isinstance(value, str) and len(value) > LARGEST_NAME):
             raise MapiError(Ec.ecInvalidParam, f"property {tag:#010x} of a rule")
@@ -128,5 +161,5 @@ def _rule_id(props: Bag) -> int:
 
 
 _OPERATIONS = {u.ADD: _add, u.MODIFY: _modify, u.REMOVE: _remove}
-READS = {u.GetRules: get_rules}
+READS = {u.GetRules: get_rules, u.GetExtendedRules: get_extended_rules}
 WRITES = {u.ModifyRules: modify_rules}

@@ -20,9 +20,11 @@ from gromoxd.mapi.times import filetime
 from gromoxd.mapi.types import fits
 from store import wellknown as wk
 from store.mapi import foldertags as t
+from store.mapi import outofoffice
 from store.mapi.folderprops import INLINE_ROWS, LARGEST_INT
 from store.mapi.permissions import rights_of
 from store.mapi.reading import Reading
+from store.mapi.rulebook import oof_of
 from store.sql import row, rows
 from store.transaction import Transaction
 
@@ -140,6 +142,7 @@ VALUES: dict[int, Callable[[StoreView], Any]] = {
 }
 """What everybody who may log on is told. Those not in FIXED are defaults: a value that was set counts."""
 OWNER_VALUES: dict[int, Callable[[StoreView], Any]] = {
+    p.PidTagOutOfOfficeState: lambda v: None if v.box.public else oof_of(v.bag).active(v.box.clock()),
     p.PidTagMessageSize: lambda v: min(v.sizes[0] + v.sizes[2], LARGEST_INT),
     p.PidTagMessageSizeExtended: lambda v: v.sizes[0] + v.sizes[2],
     t.PidTagNormalMessageSizeExtended: lambda v: v.sizes[0],
@@ -149,7 +152,6 @@ OWNER_VALUES: dict[int, Callable[[StoreView], Any]] = {
     p.PidTagProhibitReceiveQuota: lambda v: _kib(v.quotas[0]),
     p.PidTagProhibitSendQuota: lambda v: _kib(v.quotas[1]),
     PidTagStorageQuotaLimit: lambda v: _kib(v.quotas[1]),
-    p.PidTagOutOfOfficeState: lambda v: None if v.box.public else False,
 }
 """What the owner is told besides, and whatever clients have set."""
 SETTABLE = frozenset(
@@ -212,6 +214,8 @@ def set_store_props(tx: Transaction, call: s.SetStoreProps) -> Problems:
             problems.append((tag, int(code)))
         elif tag in QUOTAS:
             _set_quota(tx, QUOTAS[tag], value)
+        elif tag == p.PidTagOutOfOfficeState:
+            outofoffice.switch(tx, bag, value is True)
         elif value is None:
             bag.pop(tag, None)
         else:
