@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from gromoxd.convert.html import html_to_text, text_to_html
-from gromoxd.convert.rtfreader import HTML, RICH, read_rtf
+from gromoxd.convert.rtfdocument import rtf_fragment
+from gromoxd.convert.rtfreader import HTML, RICH, kind_of, read_rtf
 
 _HEAD: Final = (
     "{\\rtf1\\ansi\\ansicpg1252\\%s \\fbidi \\deff0{\\fonttbl\r\n{\\f0\\fswiss\\fcharset0 Arial;}\r\n"
@@ -142,17 +143,13 @@ def _shown_as(name: str, opened: int) -> tuple[str, int]:
 
 def rtf_to_html(rtf: bytes) -> str:
     """The encapsulated HTML, or a document of what the RTF says."""
-    body = read_rtf(rtf, rich=True)
-    if body.kind == HTML:
-        return body.text
-    if body.kind == RICH:
-        return f"<html><body>\r\n<div>{body.text}</div>\r\n</body></html>\r\n"
-    return text_to_html(body.text)
+    if kind_of(rtf) == RICH:
+        return f"<html><body>\r\n{rtf_fragment(rtf)}</body></html>\r\n"
+    body = read_rtf(rtf)
+    return body.text if body.kind == HTML else text_to_html(body.text)
 
 
 def rtf_to_text(rtf: bytes) -> str:
     """The encapsulated text, or the text of what the RTF or its HTML says."""
     body = read_rtf(rtf)
-    if body.kind == HTML:
-        return html_to_text(body.text)
-    return body.text.removesuffix("\r\n") if body.kind != RICH else body.text
+    return html_to_text(body.text) if body.kind == HTML else body.text.removesuffix("\r\n")

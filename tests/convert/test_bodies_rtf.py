@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gromoxd.convert import bodies
 from gromoxd.convert.rtfbody import html_to_rtf, rtf_to_html, rtf_to_text, text_to_rtf
-from gromoxd.convert.rtfreader import HTML, MAX_DEPTH, RICH, TEXT, kind_of, read_rtf
+from gromoxd.convert.rtfreader import HTML, MAX_DEPTH, RICH, TEXT, kind_of
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi import rtf
 from gromoxd.mapi.bag import Bag
@@ -102,13 +102,6 @@ def test_text_is_taken_out_of_rtf() -> None:
 def test_plain_rtf(source: bytes, text: str) -> None:
     assert kind_of(source) == RICH
     assert rtf_to_text(source) == text
-
-
-def test_rich_text_keeps_its_style() -> None:
-    source = rb"{\rtf1\ansi\b bold{\i both}\b0 none\par\ul under\ulnone  <&>}"
-    fragment = read_rtf(source, rich=True).text
-    assert fragment == "<b>bold</b><b><i>both</i></b>none<br>\r\n<u>under</u> &lt;&amp;&gt;"
-    assert rtf_to_html(source) == f"<html><body>\r\n<div>{fragment}</div>\r\n</body></html>\r\n"
 
 
 def test_deep_groups_are_counted() -> None:
