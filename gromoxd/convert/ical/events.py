@@ -16,8 +16,15 @@ from gromoxd.convert.ical import keeping
 from gromoxd.convert.ical.alarms import read_alarm
 from gromoxd.convert.ical.files import read_files
 from gromoxd.convert.ical.people import RESPONSES, read_answer, read_people
-from gromoxd.convert.ical.series import RECURRENCE_NAMES, Exceptional, is_recurring, recurrence_of, recurrence_set
-from gromoxd.convert.ical.texts import UNDERSTOOD, busy_status, cut, intended_status, read_texts
+from gromoxd.convert.ical.series import (
+    RECURRENCE_NAMES,
+    Exceptional,
+    is_recurring,
+    put_times,
+    recurrence_of,
+    recurrence_set,
+)
+from gromoxd.convert.ical.texts import UNDERSTOOD, busy_status, cut, intended_status, number_of, read_texts
 from gromoxd.convert.ical.values import (
     DAY,
     EPOCH,
@@ -77,7 +84,8 @@ class Span:
                 length = DAY if start.kind is Kind.DATE else 0
             whole, rest = divmod(length, DAY)
             self.end = self.start_zone.utc(start.seconds + whole * DAY) + rest
-        self.end = max(self.end, self.start)
+        if self.end < self.start:  # the other way round, as some programs write it
+            self.start, self.end = self.end, self.start
         self.zoned = start.kind is not Kind.UTC
         local = self.start_zone.local(self.start), self.start_zone.local(self.end)
         midnights = local[0] % DAY == local[1] % DAY == 0 and local[1] > local[0]
@@ -128,11 +136,12 @@ def _fill(item: Item, component: Component, context: Context, *, embedded: bool)
     if start is not None:
         span = Span(start, component, context.zones)
         _put_times(bag, span, component, context, method)
-        if start.kind is Kind.FLOATING and not span.all_day:
+        if start.kind is not Kind.DATE and not context.zones.known(start) and not span.all_day:
             keeping.put(item, keeping.START, "FLOATING")
     _put_ids(bag, component, context)
     _put_state(bag, component, item, context, partstat)
-    alarms = read_alarm(component, bag, *((span.start, span.end) if span else (None, None)), context.zones)
+    begins, ends = (span.start, span.end) if span is not None else (None, None)
+    alarms = read_alarm(component, bag, begins, ends, context.zones)
     left = read_files(component, item)
     keeping.keep(item, [*left, *_others(component, method)], [*alarms, *_strangers(component)])
     return span
@@ -172,17 +181,6 @@ def _put_times(bag: Bag, span: Span, component: Component, context: Context, met
         bag[n.PidLidAppointmentTimeZoneDefinitionStartDisplay] = span.start_zone.definition.encode()
         bag[n.PidLidAppointmentTimeZoneDefinitionEndDisplay] = span.end_zone.definition.encode()
         bag[n.PidLidTimeZoneDescription] = cut(span.start_zone.tzid)
-
-
-def put_times(bag: Bag, start: int, end: int) -> None:
-    """Start and end in UTC seconds, in all properties that have them ([MS-OXOCAL] 2.2.1.5, 6, 7, 18)."""
-    for tags, at in (
-        ((n.PidLidAppointmentStartWhole, n.PidLidCommonStart, p.PidTagStartDate, n.PidLidClipStart), start),
-        ((n.PidLidAppointmentEndWhole, n.PidLidCommonEnd, p.PidTagEndDate, n.PidLidClipEnd), end),
-    ):
-        for tag in tags:
-            bag[tag] = filetime_of(at)
-    bag[n.PidLidAppointmentDuration] = min((end - start) // 60, 0x7FFFFFFF)
 
 
 def _put_ids(bag: Bag, component: Component, context: Context) -> None:
@@ -266,19 +264,23 @@ def _recur(
     """PidLidAppointmentRecur, the time zone of the series, and its exceptions."""
     zone = span.start_zone
     embedded = [found for each in exceptions if (found := _exceptional(each, zone, start, context)) is not None]
-    strays = [each.recurrence_id for each in embedded]
+    revision = integer(component.value("SEQUENCE")) or 0
+    for each in embedded:
+        each.stale = number_of(each.item.props, n.PidLidAppointmentSequence) < revision
+    strays = [each.recurrence_id for each in embedded if not each.stale]
     wanted = recurrence_set(component, start, zone, context.zones, strays)
     if wanted is None:
         if not embedded:
-            return
+            # a rule that nobody here can follow, such as one of another calendar (RFC 7529)
+            return _keep_recurrence(item, component, b"", plain=False)
         wanted = recurrence_set(_once(component), start, zone, context.zones, strays)
         assert wanted is not None  # its rule is our own
     length = span.length(zone) // 60
-    value, laid = recurrence_of(wanted, length, embedded, item)
+    value, laid = recurrence_of(wanted, length, embedded, item, zone)
     bag = item.props
     bag[n.PidLidAppointmentRecur] = value.encode()
     _put_series(bag, value, zone)
-    _keep_recurrence(item, component, value, laid.plain and len(component.all("RRULE")) == 1)
+    _keep_recurrence(item, component, value.encode(), laid.plain and len(component.all("RRULE")) == 1)
     for each in embedded:
         _attach(item, each, zone)
 
@@ -302,11 +304,11 @@ def _put_series(bag: Bag, value: AppointmentRecurrencePattern, zone: Zone) -> No
     bag[p.PidTagIconIndex] = icon + 1 if icon in (0x400, 0x402) and isinstance(icon, int) else icon
 
 
-def _keep_recurrence(item: Item, component: Component, value: AppointmentRecurrencePattern, plain: bool) -> None:
+def _keep_recurrence(item: Item, component: Component, value: bytes, plain: bool) -> None:
     """The lines as they were, where the pattern does not say them."""
     lines = [keeping.raw(line) for line in component.lines if line.name in RECURRENCE_NAMES]
     if not plain or any(line.startswith(("EXRULE", "X-MICROSOFT")) for line in lines):
-        keeping.put(item, keeping.RECURRENCE, [keeping.digest(value.encode()), *lines[: keeping.MAX_LINES]])
+        keeping.put(item, keeping.RECURRENCE, [keeping.digest(value), *lines[: keeping.MAX_LINES]])
 
 
 def _exceptional(component: Component, zone: Zone, start: Moment, context: Context) -> Exceptional | None:
@@ -315,12 +317,13 @@ def _exceptional(component: Component, zone: Zone, start: Moment, context: Conte
     which = moment_of(line)
     if which is None or line is None:
         return None
-    if which.kind is Kind.DATE and start.kind is not Kind.DATE:
+    if start.kind is Kind.DATE:
+        local = which.day * DAY
+    elif which.kind is Kind.DATE:
         which = Moment(which.seconds + context.zones.local(start, zone) % DAY, Kind.ZONED, zone.tzid)
         local = which.seconds
     else:
         local = context.zones.local(which, zone)
-        local = local // DAY * DAY if start.kind is Kind.DATE else local
     if component.first("DTSTART") is None:
         added = [ContentLine("DTSTART", line.params, line.value)]
         component = Component(component.name, component.lines + added, component.children)
@@ -329,7 +332,8 @@ def _exceptional(component: Component, zone: Zone, start: Moment, context: Conte
     if span is None:
         return None
     item.props[n.PidLidExceptionReplaceTime] = filetime_of(zone.utc(local))
-    return Exceptional(local, zone.local(span.start), zone.local(span.end), item, span.all_day)
+    future = line.param("RANGE").upper() == "THISANDFUTURE"
+    return Exceptional(local, zone.local(span.start), zone.local(span.end), item, future)
 
 
 _INHERITED: Final[dict[int, str | list[str]]] = {p.PidTagBody: "", n.PidLidLocation: "", n.PidNameKeywords: []}

@@ -188,8 +188,7 @@ def _vevent(
         body.append(replaced)
     elif n.PidLidExceptionReplaceTime in bag or _instance(bag):
         body += _alone(bag, clock)
-    if recurrence is not None:
-        body += _rules(item, recurrence, clock)
+    body += _rules(item, recurrence, clock)
     body += write_texts(bag, method)
     body.append(line("SEQUENCE", str(max(number_of(bag, n.PidLidAppointmentSequence), 0))))
     body += _status(bag, method, is_meeting(item), any(each.startswith("STATUS") for each in kept))
@@ -306,12 +305,14 @@ def _status(bag: Bag, method: str, meeting: bool, kept: bool) -> list[bytes]:
 # ------------------------------------------------------------------------------------------ series
 
 
-def _rules(item: Item, recurrence: AppointmentRecurrencePattern, clock: Clock) -> list[bytes]:
+def _rules(item: Item, recurrence: AppointmentRecurrencePattern | None, clock: Clock) -> list[bytes]:
     """RRULE and EXDATE; the lines that came in where the series is still that."""
     kept = keeping.get(item, keeping.RECURRENCE)
-    value = item.props[n.PidLidAppointmentRecur]
+    value = item.props.get(n.PidLidAppointmentRecur, b"")
     if kept and isinstance(value, bytes) and kept[0] == keeping.digest(value):
         return [fold(each) for each in kept[1:]]
+    if recurrence is None:
+        return []
     pattern = recurrence.recurrence_pattern
     offset = recurrence.start_time_offset
     text = rule_text(pattern, clock.until((pattern.end_date // DAY_MINUTES * DAY_MINUTES + offset) * 60))

@@ -9,7 +9,7 @@ HORIZON years; the rule itself is kept beside (`gromoxd.convert.ical.keeping`) a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
@@ -239,7 +239,7 @@ def lay(wanted: RecurrenceSet) -> Laid:
     extra = {second // 60 for second in wanted.dates if not wanted.excluded(second)}
     if found is not None and not found[1]:
         laid = _plain(wanted, found[0])
-    elif found is not None and wanted.rules[0][0].count == 0 and wanted.rules[0][1] >= LAST:
+    elif found is not None and wanted.rules[0][0].times == 0 and wanted.rules[0][1] >= LAST:
         laid = _with_gaps(wanted, found[0]) or _carried(wanted, extra)
     else:
         laid = _carried(wanted, extra)
@@ -261,7 +261,7 @@ def _plain(wanted: RecurrenceSet, pattern: RecurrencePattern) -> Laid:
     rule, until = wanted.rules[0]
     offset = wanted.start // 60 % DAY
     first = series(pattern).at(0)
-    laid = Laid(_ended(pattern._replace(start_date=first), rule.count, until // 60 - offset), offset)
+    laid = Laid(_ended(pattern._replace(start_date=first), rule.times, until // 60 - offset), offset)
     _delete(laid, wanted)
     return laid
 
@@ -460,7 +460,7 @@ def _write_nth(pattern: RecurrencePattern) -> list[str]:
     return [*parts, f"BYDAY={_weekdays(mask)}", f"BYSETPOS={n}"]
 
 
-_WRITTEN = {
+_WRITTEN: dict[int, Callable[[RecurrencePattern], list[str]]] = {
     PatternType.Day: _write_daily,
     PatternType.Week: _write_weekly,
     PatternType.Month: _write_monthly,

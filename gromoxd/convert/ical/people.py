@@ -141,7 +141,14 @@ def _read_organizer(organizer: ContentLine, component: Component, item: Item) ->
 
 def originate(bag: Bag, tags: tuple[int, ...], name: str, address: str) -> None:
     """Name and address of an originator in its six properties ([MS-OXOMSG] 2.2.1.48 to 2.2.1.58)."""
-    values = (cut(name), "SMTP", address, one_off(cut(name), address), search_key("SMTP", address), address)
+    values: tuple[str | bytes, ...] = (
+        cut(name),
+        "SMTP",
+        address,
+        one_off(cut(name), address),
+        search_key("SMTP", address),
+        address,
+    )
     for tag, value in zip(tags, values, strict=True):
         bag[tag] = value
 

@@ -6,10 +6,12 @@ from typing import Final, NamedTuple
 
 from gromoxd.convert.contentline import Component, components, split
 from gromoxd.convert.ical.events import Context, event_item
-from gromoxd.convert.ical.values import MAX_VALUES, period
+from gromoxd.convert.ical.tasks import journal_item, task_item
+from gromoxd.convert.ical.values import MAX_VALUES, integer, period
 from gromoxd.convert.ical.zones import Zones
 from gromoxd.convert.item import Item
 from gromoxd.errors import WireError
+from gromoxd.mapi.ianazones import find
 
 MAX_OBJECTS: Final = 50_000
 MAX_EXCEPTIONS: Final = 2_000
@@ -48,7 +50,9 @@ def items_of(data: bytes | str, *, zone: str = "", user: str = "") -> list[Item]
     """
     found: list[Item] = []
     for calendar in calendars(data):
-        zones = Zones([each for each in calendar.children if each.name == "VTIMEZONE"], zone)
+        named = calendar.value("X-WR-TIMEZONE").strip()
+        floating = named if named and find(named) is not None else ""
+        zones = Zones([each for each in calendar.children if each.name == "VTIMEZONE"], floating or zone, floating)
         context = Context(zones, _method(calendar), user)
         found += [_MAKERS[each.name](each, exceptions, context) for each, exceptions in _objects(calendar)]
     return found[:MAX_OBJECTS]
@@ -58,6 +62,7 @@ def _objects(calendar: Component) -> list[tuple[Component, list[Component]]]:
     """The objects in their order, each with the components that replace its occurrences."""
     masters: dict[tuple[str, str], list[Component]] = {}
     found: list[tuple[Component, list[Component]]] = []
+    latest: dict[tuple[str, str], int] = {}
     replacing = []
     for each in calendar.children:
         if each.name not in _MAKERS or len(found) >= MAX_OBJECTS:
@@ -67,8 +72,10 @@ def _objects(calendar: Component) -> list[tuple[Component, list[Component]]]:
             continue
         exceptions: list[Component] = []
         found.append((each, exceptions))
-        if each.value("UID").strip():
-            masters.setdefault((each.name, each.value("UID").strip()), exceptions)
+        key = each.name, each.value("UID").strip()
+        if key[1] and (key not in latest or _sequence(each) > latest[key]):
+            masters[key], latest[key] = exceptions, _sequence(each)
+    found = [(each, exceptions) for each, exceptions in found if not _superseded(each, latest)]
     for each in replacing:
         known = masters.get((each.name, each.value("UID").strip()))
         if known is None:
@@ -78,7 +85,16 @@ def _objects(calendar: Component) -> list[tuple[Component, list[Component]]]:
     return found
 
 
-_MAKERS = {"VEVENT": event_item}
+def _sequence(component: Component) -> int:
+    return integer(component.value("SEQUENCE")) or 0
+
+
+def _superseded(component: Component, latest: dict[tuple[str, str], int]) -> bool:
+    """Whether a later revision of the same object is in the calendar (RFC 5545 3.8.7.4)."""
+    return _sequence(component) < latest.get((component.name, component.value("UID").strip()), 0)
+
+
+_MAKERS = {"VEVENT": event_item, "VTODO": task_item, "VJOURNAL": journal_item}
 
 
 class Period(NamedTuple):

@@ -31,7 +31,8 @@ class Rule(NamedTuple):
 
     freq: str
     interval: int = 1
-    count: int = 0
+    times: int = 0
+    """COUNT; 0 for none."""
     until: Moment | None = None
     seconds: tuple[int, ...] = ()
     minutes: tuple[int, ...] = ()
@@ -53,7 +54,7 @@ class Rule(NamedTuple):
 
 def parse_rule(text: str) -> Rule | None:
     """A RECUR value; None for one that is none, or is of another calendar (RFC 7529 RSCALE)."""
-    parts = {}
+    parts: dict[str, str] = {}
     for part in text.strip().rstrip(";").split(";")[:30]:
         key, _, value = part.partition("=")
         parts.setdefault(key.strip().upper(), value.strip().upper())
@@ -69,17 +70,20 @@ def parse_rule(text: str) -> Rule | None:
     days = _days(parts["BYDAY"]) if "BYDAY" in parts else ()
     if days is None:
         return None
-    interval, count = parts.get("INTERVAL", "1"), parts.get("COUNT", "0")
-    if not (interval.isascii() and interval.isdigit() and count.isascii() and count.isdigit()):
-        return None
+    interval, count = _number(parts.get("INTERVAL", "")) or 1, _number(parts.get("COUNT", ""))
     week_start = parts.get("WKST", "MO")
     return Rule(
-        freq, min(max(int(interval[:9]), 1), MAX_INTERVAL), min(int(count[:9]), 1_000_000),
+        freq, min(interval, MAX_INTERVAL), min(count, 1_000_000),
         moment(parts["UNTIL"]) if "UNTIL" in parts else None,
         lists["BYSECOND"], lists["BYMINUTE"], lists["BYHOUR"], days, lists["BYMONTHDAY"], lists["BYYEARDAY"],
         lists["BYWEEKNO"], lists["BYMONTH"], lists["BYSETPOS"],
         WEEKDAYS.index(week_start) if week_start in WEEKDAYS else 1,
     )  # fmt: skip
+
+
+def _number(text: str) -> int:
+    """A number; 0 for what is none, such as the COUNT=-1 that some programs write."""
+    return int(text[:9]) if text.isascii() and text.isdigit() else 0
 
 
 def _integers(text: str, low: int, high: int) -> tuple[int, ...] | None:
@@ -123,8 +127,8 @@ def expand(rule: Rule, start: int, until: int, most: int, *, since: int = 0) -> 
     With `since` the periods before that time are jumped over where no COUNT forbids it.
     """
     made = 0
-    most = min(most, rule.count) if rule.count else most
-    for times in _periods(rule, start, max(since, start) if not rule.count else start):
+    most = min(most, rule.times) if rule.times else most
+    for times in _periods(rule, start, max(since, start) if not rule.times else start):
         for at in times:
             if at < start:
                 continue

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from gromoxd.convert.contentline import Component
-from gromoxd.convert.ical.patterns import MAX_EXTRA, Laid, RecurrenceSet, lay
+from gromoxd.convert.ical.patterns import HORIZON, MAX_EXTRA, Laid, RecurrenceSet, lay
 from gromoxd.convert.ical.rules import Rule, parse_rule
 from gromoxd.convert.ical.texts import number_of, text_of
-from gromoxd.convert.ical.values import DAY, LAST, Kind, Moment, moments
+from gromoxd.convert.ical.values import DAY, LAST, Kind, Moment, filetime_of, moments
 from gromoxd.convert.ical.zones import Zone, Zones
 from gromoxd.convert.item import Item
 from gromoxd.mapi import named_tags as n
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.occurrences import pattern_dates
 from gromoxd.mapi.recurrence import (
     AppointmentRecurrencePattern,
     ExceptionInfo,
@@ -39,7 +40,10 @@ class Exceptional:
     start: int
     end: int
     item: Item
-    all_day: bool = False
+    future: bool = False
+    """RANGE=THISANDFUTURE (RFC 5545 3.2.13): all later occurrences change in the same way."""
+    stale: bool = False
+    """Of an earlier revision than the series is: it no longer brings a deleted occurrence back."""
     original: int = 0
     """Where the pattern has it, minutes; found by `recurrence_of`."""
 
@@ -67,7 +71,7 @@ def recurrence_set(
     days: set[int] = set()
     for line in component.all("EXDATE")[:MAX_DATES]:
         for at, _ in moments(line)[:MAX_DATES]:
-            if at.kind is Kind.DATE:
+            if at.kind is Kind.DATE or start.kind is Kind.DATE:
                 days.add(at.day)
             else:
                 without.add(zones.local(at, zone))
@@ -95,17 +99,18 @@ def _until(rule: Rule, start: int, zone: Zone, zones: Zones) -> int:
 
 
 def recurrence_of(
-    wanted: RecurrenceSet, length: int, exceptions: list[Exceptional], master: Item
+    wanted: RecurrenceSet, length: int, exceptions: list[Exceptional], master: Item, zone: Zone
 ) -> tuple[AppointmentRecurrencePattern, Laid]:
     """The recurrence with all exceptions, whose `original` is set; those without a place are dropped from the list."""
     laid = lay(wanted)
+    _continue(laid, exceptions, zone)
     taken: dict[int, Exceptional] = {}
     for each in exceptions[: MAX_EXTRA * 4]:
         minute = each.recurrence_id // 60
         found = laid.original(minute)
         if found is None:
             found = laid.original(minute // DAY_MINUTES * DAY_MINUTES + laid.offset)
-        if found is not None:
+        if found is not None and not (each.stale and _is_deleted(laid, found)):
             each.original = found
             taken[found] = each
             laid.moved.pop(minute, None)
@@ -128,6 +133,53 @@ def recurrence_of(
     return value, laid
 
 
+def _is_deleted(laid: Laid, original: int) -> bool:
+    return original // DAY_MINUTES * DAY_MINUTES in laid.deleted and original not in laid.moved.values()
+
+
+def _continue(laid: Laid, exceptions: list[Exceptional], zone: Zone) -> None:
+    """Add what RANGE=THISANDFUTURE says of the later occurrences, up to the next exception with it."""
+    ranges = sorted((each for each in exceptions if each.future), key=lambda each: each.recurrence_id)
+    known = {each.recurrence_id // 60 for each in exceptions}
+    for place, each in enumerate(ranges[:50]):
+        begins = each.recurrence_id // 60
+        last = begins + HORIZON * 366 * DAY_MINUTES
+        ends = ranges[place + 1].recurrence_id // 60 if place + 1 < len(ranges) else last
+        shift = each.start - each.recurrence_id
+        for minute in _minutes(laid, begins + 1, ends):
+            if minute not in known and len(exceptions) < MAX_EXTRA:
+                start = minute * 60 + shift
+                end = start + each.end - each.start
+                exceptions.append(Exceptional(minute * 60, start, end, _moved(each.item, start, end, zone)))
+
+
+def _minutes(laid: Laid, begins: int, ends: int) -> list[int]:
+    """The occurrences of a set, where they are."""
+    there = {
+        at + laid.offset for at in pattern_dates(laid.pattern, begins - DAY_MINUTES, ends) if at not in laid.deleted
+    }
+    there = there - set(laid.moved.values()) | set(laid.moved)
+    return sorted(minute for minute in there if begins <= minute < ends)
+
+
+def _moved(item: Item, start: int, end: int, zone: Zone) -> Item:
+    """A copy of an exception's item at another time (local seconds)."""
+    bag = dict(item.props)
+    put_times(bag, zone.utc(start), zone.utc(end))
+    return Item(bag, item.recipients, item.attachments, item.names)
+
+
+def put_times(bag: Bag, start: int, end: int) -> None:
+    """Start and end in UTC seconds, in all properties that have them ([MS-OXOCAL] 2.2.1.5, 6, 7, 18)."""
+    for tags, at in (
+        ((n.PidLidAppointmentStartWhole, n.PidLidCommonStart, p.PidTagStartDate, n.PidLidClipStart), start),
+        ((n.PidLidAppointmentEndWhole, n.PidLidCommonEnd, p.PidTagEndDate, n.PidLidClipEnd), end),
+    ):
+        for tag in tags:
+            bag[tag] = filetime_of(at)
+    bag[n.PidLidAppointmentDuration] = min((end - start) // 60, 0x7FFFFFFF)
+
+
 DAY_MINUTES: Final = 1440
 _NUMBERS = (
     (OverrideFlags.ARO_MEETINGTYPE, "meeting_type", n.PidLidAppointmentStateFlags),
@@ -141,7 +193,8 @@ _NUMBERS = (
 def _exception(each: Exceptional, master: Item) -> tuple[ExceptionInfo, ExtendedException]:
     """ExceptionInfo and ExtendedException ([MS-OXCICAL] 2.1.3.1.1.20.18, [MS-OXOCAL] 2.2.1.44.2)."""
     bag, whole = each.item.props, master.props
-    flags, numbers = 0, {}
+    flags = 0
+    numbers: dict[str, int] = {}
     for flag, name, tag in _NUMBERS:
         if number_of(bag, tag) != number_of(whole, tag):
             flags |= flag
@@ -158,7 +211,7 @@ def _exception(each: Exceptional, master: Item) -> tuple[ExceptionInfo, Extended
     start, end = each.start // 60, max(each.end // 60, each.start // 60)
     info = ExceptionInfo(
         start, end, each.original, int(flags), subject=_narrow(subject), location=_narrow(location), **numbers
-    )  # type: ignore[arg-type]
+    )
     if subject is None and location is None:
         return info, ExtendedException()
     return info, ExtendedException(

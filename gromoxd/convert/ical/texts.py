@@ -73,7 +73,7 @@ def cut(text: str, units: int = MAX_TEXT) -> str:
 
 
 def one_line(text: str, units: int = MAX_TEXT) -> str:
-    return cut(_BREAKS.sub(" ", text).strip(" "), units)
+    return cut(_BREAKS.sub(" ", text), units)
 
 
 def listed(values: Iterable[str], units: int, drop: re.Pattern[str]) -> list[str]:

@@ -56,7 +56,7 @@ class Moment(NamedTuple):
 
 def moment(text: str, tzid: str = "") -> Moment | None:
     """A DATE or DATE-TIME; None for what is none, or is outside of the years 1601 to 4500."""
-    match = _DATE.fullmatch(text)
+    match = _DATE.fullmatch(text.partition("\\n")[0])  # what a broken line put behind it
     if match is None:
         return None
     year, month, day, hour, minute, second, zulu = match.groups()

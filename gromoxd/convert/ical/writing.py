@@ -8,6 +8,7 @@ from typing import Final
 from gromoxd.convert.contentline import component, line
 from gromoxd.convert.ical.eventsout import Clock, method_of_item, write_event
 from gromoxd.convert.ical.rules import year_of
+from gromoxd.convert.ical.tasks import write_journal, write_task
 from gromoxd.convert.ical.texts import text_of
 from gromoxd.convert.ical.zones import Zone, vtimezone
 from gromoxd.convert.item import Item
@@ -46,8 +47,11 @@ def to_ical(items: Sequence[Item], *, method: str = "", zone: str = "", inline: 
     for item in items:
         kind = text_of(item.props, p.PidTagMessageClass).upper()
         if kind.startswith("IPM.TASK"):
-            continue
-        body += write_event(item, method, zone, zones.use, inline=inline)
+            body.append(write_task(item, inline=inline))
+        elif kind.startswith(("IPM.STICKYNOTE", "IPM.ACTIVITY")):
+            body.append(write_journal(item, inline=inline))
+        else:
+            body += write_event(item, method, zone, zones.use, inline=inline)
     head = [line("PRODID", PRODID), line("VERSION", "2.0"), line("CALSCALE", "GREGORIAN")]
     if method:
         head.append(line("METHOD", method))

@@ -77,13 +77,17 @@ def named(name: str, since: int = FIRST_YEAR) -> Zone | None:
 
 
 class Zones:
-    """The zones that the TZIDs of a calendar mean; `default` is that of times without one."""
+    """The zones that the TZIDs of a calendar mean; `default` is that of times without one.
 
-    def __init__(self, components: Sequence[Component] = (), default: str = "") -> None:
+    `calendar`: the one that the calendar itself names for them (X-WR-TIMEZONE), whereby they do not float.
+    """
+
+    def __init__(self, components: Sequence[Component] = (), default: str = "", calendar: str = "") -> None:
         self._components = {
             each.value("TZID").strip().strip('"').lower(): each for each in components[:MAX_ZONES] if each.value("TZID")
         }
         self._default = default or UTC_NAME
+        self._calendar = bool(calendar)
         self._found: dict[tuple[str, int], Zone] = {}
 
     def zone(self, tzid: str, since: int = FIRST_YEAR) -> Zone:
@@ -94,6 +98,13 @@ class Zones:
         if found is None:
             found = self._found[key, since] = self._resolve(tzid, key, since)
         return found
+
+    def known(self, moment: Moment) -> bool:
+        """Whether a time has a zone, and one that can be found."""
+        if moment.kind is not Kind.ZONED:
+            return moment.kind is Kind.UTC or self._calendar
+        key = moment.tzid.strip().strip('"').lower()[:MAX_NAME]
+        return key in self._components or find(moment.tzid) is not None
 
     def _resolve(self, tzid: str, key: str, since: int) -> Zone:
         found = named(tzid, since) if tzid else None
