@@ -25,8 +25,8 @@ _MOST_NAMES: Final = 0x7FFF
 def to_msg(item: Item) -> bytes:
     """The file; WireError for messages nested deeper than 16, for more attachments or recipients than are read, 2 GiB.
 
-    Left out is what the format has no form for: PtypNull, PtypServerId, PtypRestriction, PtypRuleAction, and strings
-    without characters, which [MS-OXMSG] 2.4.2.2 does not allow.
+    Left out is what the format has no form for: PtypNull, PtypServerId, PtypRestriction, PtypRuleAction. Strings
+    without characters have empty streams, against [MS-OXMSG] 2.4.2.2, as in the files that Outlook writes.
     """
     table = _NameTable()
     root = _message(item, table, m.TOP_HEADER, 0)
@@ -173,7 +173,7 @@ def _entry(storage: Storage, tag: int, value: PropValue) -> bytes | None:
     if kind & MULTIPLE:
         return _several(storage, tag, value)
     octets = _octets(kind, value)
-    if octets is None or (not octets and kind != m.BINARY):
+    if octets is None:
         return None
     storage.children[m.stream_name(tag)] = octets
     return m.SIZE.pack(len(octets) + _TERMINATORS.get(kind, 0), 0)

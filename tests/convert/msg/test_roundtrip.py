@@ -36,8 +36,13 @@ def test_any_item_comes_back(item: Item) -> None:
 def test_what_has_no_form_is_left_out() -> None:
     good: Bag = {p.PidTagSubject: "x"}
     bad: Bag = {0x66000001: None, 0x660100FB: b"id", 0x660200FD: b"", 0x66030003: "no number", 0x90000003: 1}
-    bad |= {p.PROP_CREATOR: "me", 0x66041002: [1 << 20], p.PidTagBody: ""}
+    bad |= {p.PROP_CREATOR: "me", 0x66041002: [1 << 20]}
     assert from_msg(to_msg(Item(good | bad))) == Item(good)
+
+
+def test_empty_values_stay() -> None:
+    item = Item({p.PidTagSubject: "", 0x66000102: b"", 0x6601101F: ["", "a"], 0x66021003: [], 0x66031102: []})
+    assert from_msg(to_msg(item)) == item
 
 
 def test_octets_that_are_no_storage_stay() -> None:
