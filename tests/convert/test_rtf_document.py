@@ -153,7 +153,8 @@ def test_ten_thousand_mutations_of_large_ones(source: bytes) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
-    [b"\\cell ", b"\\row ", b"\\intbl x\\cell\\row\\pard y\\par ", b"{\\listtext 1.}x\\par ", b"{\\colortbl;", b"\\b x\\b0 ",
+    [b"\\cell ", b"\\row ", b"\\intbl x\\cell\\row\\pard y\\par ", b"{\\listtext 1.}x\\par ", b"{\\colortbl;",
+     b"\\b x\\b0 ",
      b"\\cf1 x", b"{\\field{\\*\\fldinst HYPERLINK http://x}{\\fldrslt y}}", b"{\\b ", b"\\par ", b"\\intbl x\\par "],
 )  # fmt: skip
 def test_a_megabyte_takes_no_time(piece: bytes) -> None:
