@@ -71,7 +71,7 @@ def get_field(header: bytes, name: bytes) -> bytes | None:
     return None
 
 
-_WORD = re.compile(rb"=\?([A-Za-z0-9][^?\s*]{0,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?\r\n]*)\?=")
+_WORD = re.compile(rb"=\?([A-Za-z0-9][^?\s*]{0,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?\r\n]*(?:\?(?!=)[^?\r\n]*)*)\?=")
 _GAP = b" \t\r\n"
 
 
@@ -122,5 +122,13 @@ def _word_octets(encoding: bytes, text: bytes) -> bytes | None:
         return binascii.a2b_qp(text, header=True)
     try:
         return binascii.a2b_base64(text + b"==")
+    except binascii.Error:
+        return _without_odd_digit(text)
+
+
+def _without_odd_digit(text: bytes) -> bytes | None:
+    """Base64 that somebody cut within a group of digits."""
+    try:
+        return binascii.a2b_base64(text.rstrip(b"= ")[:-1] + b"==") or None
     except binascii.Error:
         return None

@@ -15,6 +15,7 @@ from gromoxd.convert.addresses import Address, parse_addresses
 from gromoxd.convert.charsets import codepage
 from gromoxd.convert.headers import decode_header
 from gromoxd.convert.mime import Part
+from gromoxd.convert.rarefields import RARE, classify
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.entryids import flat_entries, one_off
 from gromoxd.mapi.proptags import (
@@ -36,6 +37,7 @@ from gromoxd.mapi.proptags import (
     PidTagListSubscribe,
     PidTagListUnsubscribe,
     PidTagMessageDeliveryTime,
+    PidTagNonReceiptNotificationRequested,
     PidTagNormalizedSubject,
     PidTagOriginatorDeliveryReportRequested,
     PidTagPriority,
@@ -93,6 +95,8 @@ def header_bag(
     _originators(bag, addresses)
     for name in fields.keys() & _RARE.keys():
         _RARE[name](bag, fields[name])
+    if b"x-microsoft-classified" in fields:
+        classify(bag, fields)
     if addresses.get(b"reply-to"):
         _replies(bag, addresses[b"reply-to"])
     return bag
@@ -236,7 +240,7 @@ def _read_receipt(bag: Bag, value: bytes) -> None:
     """RFC 8098 2.1; [MS-OXCMAIL] 2.2.3.1."""
     asked = _first(parse_addresses(value))
     if asked is not None:
-        bag[PidTagReadReceiptRequested] = True
+        bag[PidTagReadReceiptRequested] = bag[PidTagNonReceiptNotificationRequested] = True
         bag[PidTagReadReceiptName], bag[PidTagReadReceiptEmailAddress] = asked
         bag[PidTagReadReceiptAddressType] = "SMTP"
 
@@ -268,8 +272,10 @@ _RARE = {
     b"list-help": _list_help,
     b"list-subscribe": _list_subscribe,
     b"list-unsubscribe": _list_unsubscribe,
+    **RARE,
 }
 """Fields that many messages do not have, and what each puts into the bag."""
+MAPPED = frozenset(_RARE)
 
 
 def codepage_into(bag: Bag, part: Part) -> None:

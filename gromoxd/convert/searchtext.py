@@ -56,6 +56,10 @@ def part_octets(raw: bytes | mmap, part: Part, stop: int) -> bytes:
         return _base64(data)
     if part.encoding == "quoted-printable":
         return binascii.a2b_qp(data)
+    if part.encoding in ("x-uuencode", "x-uue", "uuencode"):
+        from gromoxd.convert.uuencode import decoded
+
+        return decoded(data)
     return data
 
 

@@ -894,7 +894,7 @@ PROP_PART_ITEM: Final = 0x67B0001F
 PROP_PART_VALUES: Final = 0x67B10102
 """Of such a message: bodies and values too long for the bag, which are read out of that part. Pairs of a tag and a
 number of octets, 32 bits each. Never leaves."""
-PROP_OOF: Final = 0x67A40102
+PROP_OOF: Final = 0x67B20102
 """Of a store: the settings of the out-of-office message, as msgpack. Never leaves."""
 INTERNAL: Final = frozenset(
     (PROP_OOF, PROP_PART_PATH, PROP_CREATOR, PROP_CHANGE_CN, PROP_COMPOSED, PROP_PART_ITEM, PROP_PART_VALUES)

@@ -11,7 +11,7 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.objects import BIG, Attachment, Bag
 from gromoxd.mapi import proptags as p
 from store.mapi.computed import OBJECT_ATTACHMENT
-from store.mapi.loading import Attached, Data
+from store.mapi.loading import Attached, Data, data_tag
 
 NOT_RENDERED: Final = -1
 
@@ -32,24 +32,24 @@ def attachment(data: Data, one: Attached, level: int) -> Attachment:
         size = bag.get(p.PidTagAttachSize)
         reckoned = size if isinstance(size, int) else 0
         if reckoned <= BIG and data.in_memory:
-            _put(bag, big, data.part_octets(one.path))
+            _put(bag, big, data_tag(bag), data.part_octets(one.path))
         else:
-            big[p.PidTagAttachDataBinary] = reckoned
+            big[data_tag(bag)] = reckoned
     bag.setdefault(p.PidTagAttachSize, sum(big.values()))
     return Attachment(one.num, bag, big, one.embedded)
 
 
-def _put(bag: Bag, big: dict[int, int], octets: bytes) -> None:
+def _put(bag: Bag, big: dict[int, int], tag: int, octets: bytes) -> None:
     if len(octets) > BIG:
-        big[p.PidTagAttachDataBinary] = len(octets)
+        big[tag] = len(octets)
     else:
-        bag[p.PidTagAttachDataBinary] = octets
+        bag[tag] = octets
 
 
 def value(data: Data, num: int, tag: int, level: int) -> Any:
     """A property of an attachment, however long. ecNotFound."""
     one = data.attachment(num)
-    if tag == p.PidTagAttachDataBinary and one.path is not None and not one.embedded:
+    if one.path is not None and not one.embedded and tag == data_tag(one.bag):
         return data.part_octets(one.path)
     if tag in data.big(num + 1):
         return data.big_value(num + 1, tag)

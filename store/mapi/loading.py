@@ -16,19 +16,32 @@ import apsw
 
 from gromoxd.convert import unfold
 from gromoxd.convert.attachments import EMBEDDED_MESSAGE
-from gromoxd.convert.digest import digest_message
-from gromoxd.convert.mime import Octets, Part, decode_parts
+from gromoxd.convert.item import Item
+from gromoxd.convert.mailreader import read_mail
+from gromoxd.convert.mime import Octets, Part, decode_parts, scan
+from gromoxd.convert.partitem import MARK, part_values, split_path
+from gromoxd.convert.structure import item_of_part
 from gromoxd.errors import Ec, MapiError
-from gromoxd.mapi.bag import Bag, decode_bag, decode_bags
-from gromoxd.mapi.proptags import PROP_COMPOSED, PROP_PART_PATH, PidTagAttachMethod
+from gromoxd.exmdb.objects import BIG
+from gromoxd.mapi.bag import Bag, decode_bag, decode_bags, encode_bag, encode_bags
+from gromoxd.mapi.proptags import (
+    PROP_COMPOSED,
+    PROP_PART_ITEM,
+    PROP_PART_PATH,
+    PidTagAttachDataBinary,
+    PidTagAttachDataObject,
+    PidTagAttachMethod,
+)
 from store.access import Access
 from store.content import FILE, ContentReader
+from store.mapi import partitems
 from store.mapi.identity import Identity
 from store.mapi.reading import Reading
 from store.sql import row, rows
 from store.transaction import Transaction
 
 MAX_DEPTH: Final = unfold.MAX_DEPTH
+AF_OLE: Final = 6
 FULL: Final = (
     "SELECT d.cid, d.props, d.recipients, d.parts, c.head, c.kind, c.hash, c.size, c.body,"
     " (SELECT source_key FROM source_keys WHERE id=?2), (SELECT source_key FROM source_keys WHERE id=?3)"
@@ -86,6 +99,11 @@ class Attached(NamedTuple):
         return bool(self.child) or (self.path is not None and self.bag.get(PidTagAttachMethod) == EMBEDDED_MESSAGE)
 
 
+def data_tag(bag: Bag) -> int:
+    """The property that an attachment's octets are ([MS-OXCMSG] 2.2.2.7, 2.2.2.8): of an OLE object an object."""
+    return PidTagAttachDataObject if bag.get(PidTagAttachMethod) == AF_OLE else PidTagAttachDataBinary
+
+
 class _Stretch:
     """The octets of a message whose body is in a file, read as they are sliced."""
 
@@ -108,8 +126,8 @@ class _Stretch:
 class Data:
     """A row of `message_data`, read as far as somebody asks."""
 
-    __slots__ = ("_attached", "_bag", "_big", "_props", "_recipients", "cid", "did", "env", "head", "keys", "raw",
-                 "raw_parts", "root", "stored")  # fmt: skip
+    __slots__ = ("_attached", "_bag", "_big", "_memory", "_part_values", "_props", "_recipients", "cid", "did", "env",
+                 "head", "item", "keys", "raw", "raw_parts", "root", "stored")  # fmt: skip
 
     def __init__(self, env: Env, did: int) -> None:
         self.env = env
@@ -127,6 +145,11 @@ class Data:
         self.raw: Octets | None = None
         self._attached: list[Attached] | None = None
         self._big: list[tuple[int, int, int]] | None = None
+        self._part_values: dict[int, int] | None = None
+        self._memory: dict[tuple[int, int], bytes] = {}
+        """Big values of a message that is in no row, by part and tag."""
+        self.item: Item | None = None
+        """The item that it is, where it is one embedded in another."""
 
     @classmethod
     def full(cls, env: Env, did: int, mid: int = 0, fid: int = 0) -> Data:
@@ -169,12 +192,40 @@ class Data:
     def of_mail(cls, env: Env, raw: bytes, received: int) -> Data:
         """A message that is in nothing but these octets: one embedded in a delivered message."""
         data = cls(env, 0)
-        digest = digest_message(raw, received=received)
-        data.cid, data._props, data._recipients, data.raw_parts = -1, digest.props, digest.recipients, digest.parts
-        data.head, data.raw = raw[: digest.header_size], raw
-        data._attached = [Attached(num, decode_bag(bag), 0) for num, bag in enumerate(digest.attachments)]
+        mail = read_mail(raw, received)
+        ids = partitems.known_ids(env.db, mail.names)
+        data.cid, data._bag = -1, partitems.renumbered(mail.bag, ids) if ids else mail.bag
+        data._props, data._recipients = encode_bag(data._bag), encode_bags(mail.recipients)
+        data.head, data.raw, data.root = raw[: mail.body], raw, mail.root
+        data._attached = [Attached(num, bag, 0) for num, bag in enumerate(mail.attachments)]
         data._big = []
         return data
+
+    @classmethod
+    def of_item(cls, env: Env, item: Item) -> Data:
+        """A message embedded in the item that a part of a delivered message is."""
+        data = cls(env, 0)
+        data.item, data.root, data._big = item, scan(b""), []
+        ids = partitems.known_ids(env.db, item.names)
+        data._bag = data._remembered(0, partitems.renumbered(item.props, ids))
+        data._props, data._recipients = encode_bag(data._bag), encode_bags(item.recipients)
+        data._attached = []
+        for num, one in enumerate(item.attachments):
+            bag = partitems.renumbered(one.props, ids)
+            if one.embedded is not None:
+                bag |= {PROP_PART_PATH: f"{MARK}{num}", PidTagAttachMethod: EMBEDDED_MESSAGE}
+            else:
+                bag[data_tag(bag)] = one.data
+            data._attached.append(Attached(num, data._remembered(num + 1, bag), 0))
+        return data
+
+    def _remembered(self, part: int, bag: Bag) -> Bag:
+        """A bag without its big values, which are put aside."""
+        for tag, value in bag.items():
+            octets = value.encode("utf-16-le", "surrogatepass") if isinstance(value, str) else value
+            if isinstance(octets, bytes) and len(octets) > BIG:
+                self._memory[part, tag] = octets
+        return {tag: value for tag, value in bag.items() if (part, tag) not in self._memory}
 
     # ------------------------------------------------------------------------------------------ what there is
 
@@ -248,10 +299,45 @@ class Data:
         """tag -> octets of the big values of the message (part 0) or of attachment part - 1."""
         if self._big is None:
             self._big = rows(self.env.db, _BIG, (self.did,))
-        return {tag: size for owner, tag, size in self._big if owner == part} if self._big else {}
+        found = {tag: size for owner, tag, size in self._big if owner == part} if self._big else {}
+        if self._memory:
+            found |= {tag: len(octets) for (owner, tag), octets in self._memory.items() if owner == part}
+        if part == 0 and self.part_values:
+            found |= {tag: size for tag, size in self.part_values.items() if size > BIG and tag not in found}
+        return found
+
+    @property
+    def part_values(self) -> dict[int, int]:
+        """tag -> octets of what is read out of the part whose item the message also is."""
+        if self._part_values is None:
+            self._part_values = part_values(self.bag) if PROP_PART_ITEM in self.bag else {}
+        return self._part_values
+
+    def part_value(self, tag: int) -> Any:
+        """Such a value, None when the part does not have it after all."""
+        path = self.bag.get(PROP_PART_ITEM)
+        item = self.item_of(path) if isinstance(path, str) else None
+        return item.props.get(tag) if item is not None else None
+
+    def item_of(self, section: str) -> Item | None:
+        """The item that a part of the RFC 5322 form is."""
+        try:
+            if self.did:
+                return partitems.ITEMS.get(
+                    (self.env.identity.guid, self.cid, section), lambda: item_of_part(self.octets, self.parts, section)
+                )
+            return item_of_part(self.octets, self.parts, section)
+        except FileNotFoundError as error:
+            raise MapiError(Ec.ecNotFound, f"content of data {self.did}") from error
 
     def big_value(self, part: int, tag: int, offset: int = 0, length: int | None = None) -> bytes:
         """Octets of a big value. ecNotFound."""
+        octets = self._memory.get((part, tag))
+        if octets is None and part == 0 and tag in self.part_values:
+            value = self.part_value(tag)
+            octets = value.encode("utf-16-le", "surrogatepass") if isinstance(value, str) else value
+        if isinstance(octets, bytes):
+            return octets[offset : None if length is None else offset + length]
         found = row(self.env.db, _BIG_VALUE, (self.did, part, tag))
         if found is None:
             raise MapiError(Ec.ecNotFound, f"property {tag:#010x}")
@@ -294,6 +380,10 @@ class Data:
         return self.env.identity.guid, self.cid, path
 
     def _part_octets(self, path: str) -> bytes:
+        section, number = split_path(path)
+        if number is not None:
+            one = unfold.attachment_of_item(self.item_of(section), number)
+            return one.data if one is not None else b""
         return unfold.attachment_octets(self.octets, self.parts, path)
 
     def embedded(self, num: int, received: int) -> Data:
@@ -303,6 +393,12 @@ class Data:
             return Data.full(self.env, one.child)
         if not one.embedded or one.path is None:
             raise MapiError(Ec.ecNotFound, f"embedded message {num}")
+        section, number = split_path(one.path)
+        if number is not None:
+            inner = unfold.attachment_of_item(self.item if self.item is not None else self.item_of(section), number)
+            if inner is None or inner.embedded is None:
+                raise MapiError(Ec.ecNotFound, f"embedded message {num}")
+            return Data.of_item(self.env, inner.embedded)
         return Data.of_mail(self.env, self.part_octets(one.path), received)
 
 

@@ -23,7 +23,7 @@ from gromoxd.mapi.proptags import (
     PidTagSubject,
 )
 from gromoxd.mapi.times import filetime
-from store.mapi import datarows, source
+from store.mapi import datarows, partitems, source
 from store.mapi import faults as f
 from store.mapi import rows as r
 from store.mapi.filefaults import PIECE_OCTETS, leftovers
@@ -143,6 +143,8 @@ def _made_of_source(tx: Transaction, did: int, cid: int, received: int) -> int:
     if one(tx.db, "SELECT 1 FROM message_data WHERE did=?", (did,)) is not None:
         return len(raw)
     digest = digest_message(raw, received=received)
+    if digest.names:
+        digest = partitems.settled(tx, digest)
     tx.db.execute(INSERT_DATA, (
         did, cid, digest.from_key, digest.to_key, digest.cc_key, digest.bcc_key, digest.subject_key, digest.envelope,
         digest.bodystructure, digest.parts, digest.message_id, digest.message_class, digest.props, digest.recipients,

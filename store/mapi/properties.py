@@ -13,9 +13,10 @@ from gromoxd.exmdb.objects import BIG
 from gromoxd.exmdb.pages import KEYWORD_SHIFT, SEEN
 from gromoxd.mapi import codepages, recipients
 from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.named import FIRST_NAMED
 from gromoxd.mapi.proptags import INTERNAL, PROP_CREATOR, PidTagObjectType, PidTagRowid
 from gromoxd.mapi.types import MULTIPLE, PropType
-from store.mapi import computed
+from store.mapi import computed, namedheaders
 from store.mapi.bodyforms import FORMS, NATIVE_TAGS, Bodies
 from store.mapi.loading import Data, Env
 from store.mapi.reading import Reading
@@ -98,7 +99,24 @@ class View:
         compute = computed.ALL.get(tag)
         if compute is not None and not (self.embedded and tag in computed.PLACE):
             return compute(self)
-        return None if tag in INTERNAL else self.stored.get(tag)
+        if tag in INTERNAL:
+            return None
+        value = self.stored.get(tag)
+        return self._field(tag) if value is None and tag >> 16 >= FIRST_NAMED else value
+
+    def _field(self, tag: int) -> Any:
+        """A field of the header of a delivered message that is asked for by its name."""
+        db, guid = self.env.db, self.env.identity.guid
+        if not self.data.referring or not namedheaders.is_header(db, guid, tag):
+            return None
+        return namedheaders.value(db, guid, self.data.header, tag)
+
+    def _fields(self) -> Bag:
+        """All of them that are not stored."""
+        if not self.data.referring:
+            return {}
+        found = namedheaders.values(self.env.db, self.env.identity.guid, self.data.header)
+        return {tag: value for tag, value in found if tag not in self.stored}
 
     def _stored_size(self, tag: int) -> int:
         """Octets of a property that is a big value, 0 for any other.
@@ -160,7 +178,7 @@ class View:
 
     def _whole(self) -> tuple[Bag, Sizes]:
         stored_big = self.data.big()
-        found = {tag: value for tag, value in self.stored.items() if tag not in INTERNAL}
+        found = {tag: value for tag, value in self.stored.items() if tag not in INTERNAL} | self._fields()
         big = dict(stored_big)
         for tag, compute in computed.EMBEDDED if self.embedded else computed.EVERY:
             value = compute(self) if tag not in stored_big else None
@@ -178,7 +196,7 @@ class View:
 
     def tags(self) -> list[int]:
         """The tags of all properties there are, for RopGetPropertiesList ([MS-OXCPRPT] 2.2.6)."""
-        found = {tag for tag in self.stored if tag not in INTERNAL} | self.data.big().keys()
+        found = {tag for tag in self.stored if tag not in INTERNAL} | self.data.big().keys() | self._fields().keys()
         for tag, compute in computed.EMBEDDED if self.embedded else computed.EVERY:
             if compute(self) is not None:
                 found.add(tag)

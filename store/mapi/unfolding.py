@@ -6,14 +6,19 @@ compared with what is in the form first: as long as nothing of it changed, the m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.convert.itemof import attachment_of, contents
 from gromoxd.convert.keptheader import transport_headers
 from gromoxd.convert.mime import decode_parts, header_end
-from gromoxd.convert.unfold import Unfolded, bodies, take_out
 from gromoxd.exmdb.objects import Bag, Spooled
+from gromoxd.mapi.named import FIRST_NAMED
 from gromoxd.mapi.proptags import (
+    PROP_PART_ITEM,
     PROP_PART_PATH,
+    PROP_PART_VALUES,
     PidTagAddressType,
     PidTagAttachDataBinary,
     PidTagBody,
@@ -24,9 +29,10 @@ from gromoxd.mapi.proptags import (
     PidTagTransportMessageHeaders,
 )
 from store.content import read_exactly
-from store.mapi import applying, datarows, values
+from store.mapi import applying, datarows, namedheaders, partitems, values
 from store.mapi.applying import Edit
 from store.mapi.datarows import Data
+from store.mapi.loading import data_tag
 from store.sql import row
 from store.transaction import Transaction
 
@@ -43,22 +49,31 @@ class Form:
         self.raw = tx.content.get(data.cid)
         self.root = decode_parts(row(tx.db, "SELECT parts FROM message_data WHERE did=?", (data.did,))[0])
         self.received = received
-        self.bodies = bodies(self.raw, self.root)
+        self.bodies = contents(self.raw, self.root, data.props)
+        """And other long values that a part of it says."""
 
     @property
     def header(self) -> str:
         """PidTagTransportMessageHeaders."""
         return transport_headers(self.raw[: header_end(self.raw, 0, len(self.raw))])
 
-    def attachment(self, bag: Bag) -> tuple[Bag, bytes, Unfolded | None]:
+    def attachment(self, bag: Bag) -> ItemAttachment:
         """An attachment as it stands alone."""
-        return take_out(self.raw, self.root, bag, self.received)
+        return attachment_of(self.raw, self.root, bag, self.received)
+
+    def field(self, tx: Transaction, tag: int) -> Any:
+        """A field of the header that is a property by its name."""
+        guid = tx.identity.guid
+        return namedheaders.value(tx.db, guid, self.raw[: self.root.header_length], tag)
 
 
 def strip(tx: Transaction, data: Data, edit: Edit, form: Form) -> None:
     """Take out of an edit what changes nothing of the form."""
     for tag in (PidTagBody, PidTagHtml):
         if tag in edit.put and _same_text(edit.put[tag], form.bodies.get(tag)):
+            del edit.put[tag]
+    for tag in [tag for tag in edit.put if tag >> 16 >= FIRST_NAMED]:
+        if edit.put[tag] == form.field(tx, tag):
             del edit.put[tag]
     edit.spooled = [s for s in edit.spooled if not _same_body(tx, s, form)]
     if edit.recipients is not None and [_who(one) for one in edit.recipients] == [_who(one) for one in data.recipients]:
@@ -103,7 +118,7 @@ def _same_attachment(tx: Transaction, data: Data, edit: Edit, num: int, form: Fo
     if any(s.path or s.tag != PidTagAttachDataBinary or s.length > tx.settings.largest_message for s in own):
         return False
     new = _spooled(tx, own[0]) if own else change.set.get(PidTagAttachDataBinary)
-    return new is None or new == form.attachment(bag)[1]
+    return new is None or new == form.attachment(bag).data
 
 
 # ---------------------------------------------------------------------------------------------- taking it out
@@ -116,17 +131,26 @@ def materialise(tx: Transaction, data: Data, form: Form) -> None:
     data.props.setdefault(PidTagTransportMessageHeaders, form.header)
     for num, bag in datarows.attachments(tx, data.did):
         if PROP_PART_PATH in bag:
-            _put(tx, data.did, num, *form.attachment(bag))
+            _put(tx, data.did, num, form.attachment(bag), {})
+    data.props.pop(PROP_PART_ITEM, None)
+    data.props.pop(PROP_PART_VALUES, None)
 
 
-def _put(tx: Transaction, did: int, num: int, bag: Bag, octets: bytes, embedded: Unfolded | None) -> None:
-    if embedded is None:
-        bag[PidTagAttachDataBinary] = octets
+def _put(tx: Transaction, did: int, num: int, one: ItemAttachment, ids: Mapping[int, int]) -> None:
+    bag = partitems.renumbered(one.props, ids)
+    if one.embedded is None:
+        bag[data_tag(bag)] = one.data
     else:
-        child = datarows.make(tx, tx.new_ids())
-        child.props, child.recipients = embedded.props, embedded.recipients
-        for number, attachment in enumerate(embedded.attachments):
-            _put(tx, child.did, number, *attachment)
-        datarows.write_unsourced(tx, child)
-        datarows.put_child(tx, did, num, child.did)
+        datarows.put_child(tx, did, num, _child(tx, one.embedded))
     applying.put_attachment(tx, did, num, bag)
+
+
+def _child(tx: Transaction, item: Item) -> int:
+    """The data row of an embedded message."""
+    ids = partitems.made_ids(tx, item.names)
+    child = datarows.make(tx, tx.new_ids())
+    child.props, child.recipients = partitems.renumbered(item.props, ids), item.recipients
+    for number, attachment in enumerate(item.attachments):
+        _put(tx, child.did, number, attachment, ids)
+    datarows.write_unsourced(tx, child)
+    return child.did

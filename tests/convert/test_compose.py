@@ -15,8 +15,8 @@ from gromoxd.convert import headerlines as h
 from gromoxd.convert.compose import MAX_DEPTH, compose
 from gromoxd.convert.digest import digest_message
 from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.convert.itemof import item_of_mime
 from gromoxd.convert.mime import decode_parts
-from gromoxd.convert.unfold import unfold
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, decode_bag, decode_bags
 from gromoxd.mapi.entryids import flat_entries, one_off
@@ -103,7 +103,7 @@ def test_a_boundary_is_in_no_part() -> None:
     boundary = decode_parts(digest_message(plain, received=0).parts).param("boundary") or ""
     body = f"x\r\n--{boundary}\r\n--{boundary}--"
     raw = made(NAMED | {p.PidTagBody: body}, [], [file("a", b"1")])
-    assert unfold(raw, 0).props[p.PidTagBody] == body
+    assert item_of_mime(raw, received=0).props[p.PidTagBody] == body
 
 
 # ------------------------------------------------------------------------------------------ fields
@@ -185,12 +185,13 @@ def test_an_embedded_message_keeps_all_it_has() -> None:
         {p.PidTagSubject: "Inner ü", p.PidTagBody: "inner text"}, [person("C", "c@example.org")], [file("d.bin", b"d")]
     )
     raw = made(NAMED | {p.PidTagSubject: "Outer"}, [], [ItemAttachment({}, b"", inner)])
-    props, _, embedded = unfold(raw, 0).attachments[0]
+    attachment = item_of_mime(raw, received=0).attachments[0]
+    props, embedded = attachment.props, attachment.embedded
     assert props[p.PidTagAttachMethod] == 5 and props[p.PidTagDisplayName] == "Inner ü"
     assert embedded is not None
     assert embedded.props[p.PidTagSubject] == "Inner ü" and embedded.props[p.PidTagBody] == "inner text"
     assert embedded.recipients[0][p.PidTagEmailAddress] == "c@example.org"
-    assert embedded.attachments[0][1] == b"d"
+    assert embedded.attachments[0].data == b"d"
 
 
 def test_messages_nested_too_deep_are_left_out() -> None:
@@ -251,8 +252,8 @@ def test_what_is_written_is_read_back(subject: str, body: str, people: list[Bag]
     assert found == [(bag[p.PidTagRecipientType], shown_name(bag), bag[p.PidTagEmailAddress]) for bag in asked]
     names = [decode_bag(bag)[p.PidTagAttachLongFilename] for bag in digest.attachments]
     assert names == [re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]', "_", kept(one.props)) for one in files]
-    whole = unfold(raw, 0)
-    assert [data for _, data, _ in whole.attachments] == [one.data for one in files]
+    whole = item_of_mime(raw, received=0)
+    assert [one.data for one in whole.attachments] == [one.data for one in files]
     wanted = body.replace("\n", "\r\n")
     assert str(whole.props[p.PidTagBody]) == wanted
 

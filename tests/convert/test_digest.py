@@ -74,6 +74,7 @@ def test_properties() -> None:
         pt.PidTagSenderSmtpAddress: "office@example.net", pt.PidTagInternetMessageId: "<id1@example.net>",
         pt.PidTagInReplyToId: "<id0@example.net>", pt.PidTagInternetReferences: "<a@x> <id0@example.net>",
         pt.PidTagConversationIndex: b"\x01\x01\xda\x17\x32\x74" + bytes(16), pt.PidTagReadReceiptRequested: True,
+        pt.PidTagNonReceiptNotificationRequested: True,
         pt.PidTagReadReceiptName: "joerg@example.net", pt.PidTagReadReceiptEmailAddress: "joerg@example.net",
         pt.PidTagReadReceiptAddressType: "SMTP", pt.PidTagListUnsubscribe: "<mailto:x@y>",
         pt.PidTagReplyRecipientNames: "Reply",
@@ -186,8 +187,15 @@ def test_a_body_that_is_a_file() -> None:
 
 
 def test_texts_of_an_alternative_are_bodies() -> None:
-    raw = multipart(b"alternative", b"\r\nx", b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR")
+    raw = multipart(b"alternative", b"\r\nx", b"Content-Type: text/x-amp-html\r\n\r\n<html amp4email>")
     assert attachments(raw) == []
+
+
+def test_a_calendar_that_is_no_meeting_is_an_attachment() -> None:
+    raw = multipart(b"alternative", b"\r\nx", b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR")
+    (bag,) = attachments(raw)
+    assert (bag[pt.PROP_PART_PATH], bag[pt.PidTagAttachLongFilename]) == ("2", "calendar.ics")
+    assert digest(raw).message_class == "IPM.Note"
 
 
 STATUS = (

@@ -103,7 +103,7 @@ def test_copies_share_the_search_key(box: Harness) -> None:
 @pytest.mark.parametrize(
     ("flags", "keywords", "tag", "value"),
     [
-        (0, [], p.PidTagMessageFlags, 0x2102),
+        (0, [], p.PidTagMessageFlags, 0x2302),
         (pages.SEEN, [], p.PidTagMessageFlags, 0x2403),
         (pages.SEEN | pages.DRAFT, [], p.PidTagMessageFlags, 0x240B),
         (pages.SEEN, [], p.PidTagRead, True),

@@ -1,0 +1,98 @@
+"""A complete Item out of a mail's octets: what delivery refers to, taken along (import, forwards, .msg export)."""
+
+from __future__ import annotations
+
+from mmap import mmap
+
+from gromoxd.convert.attachments import BY_VALUE, EMBEDDED_MESSAGE
+from gromoxd.convert.internetheaders import internet_headers
+from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.convert.keptheader import transport_headers
+from gromoxd.convert.mailreader import Mail, read_mail
+from gromoxd.convert.mime import Octets, Part, octets
+from gromoxd.convert.partitem import part_values, split_path
+from gromoxd.convert.structure import item_of_part
+from gromoxd.convert.unfold import MAX_DEPTH, attachment_octets, attachment_of_item, bodies
+from gromoxd.mapi.bag import Bag
+from gromoxd.mapi.named import PS_INTERNET_HEADERS, PropertyName
+from gromoxd.mapi.named_tags import PidNameKeywords
+from gromoxd.mapi.proptags import (
+    INTERNAL,
+    PROP_PART_ITEM,
+    PROP_PART_PATH,
+    PidTagAttachDataBinary,
+    PidTagAttachDataObject,
+    PidTagAttachMethod,
+    PidTagAttachSize,
+    PidTagMessageFlags,
+    PidTagTransportMessageHeaders,
+)
+
+MAX_KEYWORDS = 100
+MF_READ, MF_UNSENT = 0x1, 0x8
+
+
+def item_of_mime(raw: bytes | bytearray | memoryview | mmap, *, received: int, depth: int = 0) -> Item:
+    """The whole message; embedded ones are Items too, down to MAX_DEPTH. Never raises for any octets.
+
+    `received`: Unix time that the message arrived. Header fields without a property of their own are in `names`, of
+    PS_INTERNET_HEADERS ([MS-OXCMAIL] 2.2.3.2.29).
+    """
+    data = octets(raw)
+    mail = read_mail(data, received)
+    item = Item(
+        {tag: value for tag, value in mail.bag.items() if tag not in INTERNAL}, mail.recipients, [], dict(mail.names)
+    )
+    item.props |= contents(data, mail.root, mail.bag)
+    header = data[: mail.body]
+    item.props[PidTagTransportMessageHeaders] = transport_headers(header)
+    _fields(item, header, mail)
+    item.attachments = [attachment_of(data, mail.root, bag, received, depth) for bag in mail.attachments]
+    return item
+
+
+def contents(raw: Octets, root: Part, bag: Bag) -> Bag:
+    """The bodies and long values that are in the form and not in the message's bag."""
+    path = bag.get(PROP_PART_ITEM)
+    if not isinstance(path, str):
+        return bodies(raw, root)
+    found = item_of_part(raw, root, path)
+    said = {tag: found.props[tag] for tag in part_values(bag) if tag in found.props} if found is not None else {}
+    return bodies(raw, root) | said
+
+
+def attachment_of(raw: Octets, root: Part, bag: Bag, received: int, depth: int = 0) -> ItemAttachment:
+    """An attachment without its reference."""
+    path = bag.get(PROP_PART_PATH)
+    own = {tag: value for tag, value in bag.items() if tag not in INTERNAL}
+    if not isinstance(path, str):
+        return ItemAttachment(own)
+    section, number = split_path(path)
+    if number is not None:
+        one = attachment_of_item(item_of_part(raw, root, section), number) or ItemAttachment()
+        own |= {tag: value for tag, value in one.props.items() if tag not in own and tag not in _DATA}
+        return ItemAttachment(own, one.data, one.embedded)
+    data = attachment_octets(raw, root, path)
+    if bag.get(PidTagAttachMethod) != EMBEDDED_MESSAGE:
+        return ItemAttachment(own | {PidTagAttachSize: len(data)}, data)
+    if depth >= MAX_DEPTH:
+        return ItemAttachment(own | {PidTagAttachMethod: BY_VALUE}, data)
+    return ItemAttachment(own, b"", item_of_mime(data, received=received, depth=depth + 1))
+
+
+_DATA = (PidTagAttachDataBinary, PidTagAttachDataObject)
+
+
+def _fields(item: Item, header: bytes, mail: Mail) -> None:
+    """What a mailbox reads from the header when asked: other fields by name, keywords, drafts."""
+    for name, text in internet_headers(header):
+        tag = item.foreign_id(PropertyName(PS_INTERNET_HEADERS, name)) << 16 | 0x1F
+        item.props.setdefault(tag, text)
+    keywords = mail.fields.get(b"keywords")
+    if keywords:
+        from gromoxd.convert.headers import decode_header
+
+        words = [word.strip() for word in decode_header(keywords[:16384]).split(",")]
+        item.props[PidNameKeywords] = [word for word in words if word][:MAX_KEYWORDS]
+    if mail.fields.get(b"x-unsent", b"").strip() == b"1":
+        item.props[PidTagMessageFlags] = MF_READ | MF_UNSENT
