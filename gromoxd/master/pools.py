@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 
 from gromoxd.config import Config
 from gromoxd.exmdb.settings import ExmdbSettings
-from gromoxd.master.settings import HttpPool, ImapPool, LmtpPool, MasterSettings, Pop3Pool, StorePool, TlsSettings
+from gromoxd.master.settings import (
+    HttpPool,
+    ImapPool,
+    LmtpPool,
+    MasterSettings,
+    Pop3Pool,
+    RelayPool,
+    StorePool,
+    TlsSettings,
+)
 
 
 class ListenerSpec(NamedTuple):
@@ -73,11 +82,13 @@ POOLS: tuple[Pool, ...] = (
         "http", "workers.http.server:main", HttpPool, "http_workers", "http_log_level",
         lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), unix=("status",),
     ),
+    Pool("relay", "workers.relay.server:main", RelayPool, "relay_workers", "relay_log_level", lambda cores: 0),
 )  # fmt: skip
 
 SETTINGS_MODULES = (
     "gromoxd.exmdb.settings", "gromoxd.directory.settings", "store.settings", "workers.common.settings",
     "workers.imap.settings", "workers.pop3.settings", "workers.lmtp.settings", "workers.http.settings",
+    "workers.relay.settings",
 )  # fmt: skip
 """Modules that only declare settings: the master loads them so that it can judge whole files."""
 

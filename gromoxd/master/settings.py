@@ -145,6 +145,15 @@ class HttpPool:
     http_log_level: int = setting(0, _LEVEL, kind="int", low=0, high=6)
 
 
+@component("gromox.cfg", "Outgoing mail: the relay's process.")
+@dataclass(frozen=True)
+class RelayPool:
+    """The relay: one process, for it owns the queue."""
+
+    relay_workers: int = setting(1, "1: send mail; 0: keep it until somebody does.", kind="int", low=0, high=1)
+    relay_log_level: int = setting(0, _LEVEL, kind="int", low=0, high=6)
+
+
 @component("exmdb_provider.cfg", "The store: its TCP listener and processes.")
 @dataclass(frozen=True)
 class StorePool:

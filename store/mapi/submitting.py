@@ -9,6 +9,7 @@ known to be one here. So no client can send in a name that is not his, whichever
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Final
 
 import msgspec
@@ -42,6 +43,7 @@ _RESEND, _SUBMITTED = 0x10000000, 0x80000000
 """Bits of PidTagRecipientType: to be tried again, and done already ([MS-OXOMSG] 2.2.3.1.1)."""
 _UNITS: Final = (60, 3600, 86400, 7 * 86400)
 """PidTagDeferredSendUnits ([MS-OXOMSG] 2.2.3.6)."""
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _BCC: Final = (b"bcc", b"resent-bcc", b"return-path")
 _SENDER: Final = (
     p.PidTagSenderName, p.PidTagSenderAddressType, p.PidTagSenderEmailAddress, p.PidTagSenderSmtpAddress,
@@ -242,6 +244,9 @@ def submit_mime(tx: Transaction, call: g.SubmitMime) -> g.Submitted:
         raise MapiError(Ec.ecInvalidParam, "nothing to send")
     if len(raw) > tx.settings.submit_size_max:
         raise MapiError(Ec.ecTooBig, "a mail to send")
+    if not raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r"):
+        raw = _LINE_END.sub(b"\r\n", raw)
+        call = msgspec.structs.replace(call, digest=None)
     head = _head_of(raw)
     options = call.options
     if not tx.access.is_system:

@@ -129,11 +129,11 @@ def test_pool_sizes_and_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(2)))
     config = Config.load(tmp_path)
     assert {item.name: size_of(item, config) for item in pools.POOLS} == {
-        "store": 2, "imap": 2, "pop3": 1, "lmtp": 1, "http": 1,
+        "store": 2, "imap": 2, "pop3": 1, "lmtp": 1, "http": 1, "relay": 1,
     }  # fmt: skip
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)))
     assert {item.name: size_of(item, config) for item in pools.POOLS} == {
-        "store": 16, "imap": 16, "pop3": 4, "lmtp": 8, "http": 8,
+        "store": 16, "imap": 16, "pop3": 4, "lmtp": 8, "http": 8, "relay": 1,
     }  # fmt: skip
     assert [item.name for item in choose(["http", "store"])] == ["store", "http"]
     with pytest.raises(PoolError, match="there is no pool 'smtp'"):

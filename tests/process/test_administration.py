@@ -122,7 +122,7 @@ def test_status_and_health(server: Server) -> None:
     """`gromoxctl status` names every process with its pid; counters move."""
     rows = server.status()
     assert {row["pid"] for row in rows} == {child.pid for child in server.children()}
-    assert {row["protocol"] for row in rows} == {"store", "imap", "pop3", "lmtp", "http"}
+    assert {row["protocol"] for row in rows} == {"store", "imap", "pop3", "lmtp", "http", "relay"}
     before = server.metric("deliveries")
     server.deliver(messages.make("counted"))
     assert server.metric("deliveries") == before + 1

@@ -132,7 +132,7 @@ class Server:
         for file, listeners in LISTENERS.items():
             lines = [f"{setting}={self.host}:{port}\n" for setting, port in listeners.items()]
             if file == "smtp.cfg":
-                lines.append("lda_listen_tls=\n")
+                lines += ["lda_listen_tls=\n", f"outgoing_smtp_url=smtp://{self.host}:2526\n"]  # nothing leaves
             if not (folder / file).exists():
                 (folder / file).write_text("".join(lines))
 

@@ -6,8 +6,9 @@ Used by LMTP, which answers its client with what came of it, and by the relay fo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from gevent.pool import Pool
@@ -22,6 +23,7 @@ from workers.common.body import Body
 from workers.common.trace import Trace
 
 log = logging.getLogger(__name__)
+PIECE = 256 << 10
 AT_ONCE = 16
 """Deliveries of one message that run at the same time."""
 
@@ -51,11 +53,25 @@ class TracedBody(Body):
     """A body that can make its trace header for each mailbox, always of the same length: offsets are the same."""
 
     def __init__(self, trace: Trace, users: Iterable[User]) -> None:
-        names = [user.username for user in users]
+        names = [user.username for user in users] or [""]
         self._width = max(len(name.encode()) for name in names)
         super().__init__(trace.header(names[0], self._width))
         self._source = trace
         self.trace_id = trace.id
+
+    def outside(self) -> tuple[int, Iterator[bytes]]:
+        """The octets of the mail as it goes on to somebody elsewhere, and how many they are."""
+        received = self._source.received()
+        return len(received) + self.size, chain((received,), self._content())
+
+    def _content(self) -> Iterator[bytes]:
+        if self.file is None:
+            yield self.in_memory()
+            return
+        self.file.flush()
+        self.file.seek(len(self.trace))
+        while piece := self.file.read(PIECE):
+            yield piece
 
     def trace_for(self, delivered_to: str) -> bytes:
         """The trace header of one mailbox."""

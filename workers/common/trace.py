@@ -24,11 +24,15 @@ class Trace:
     def header(self, delivered_to: str, width: int = 0) -> bytes:
         """The header for one mailbox; Delivered-To is padded to `width` octets, so that all copies have one length."""
         address = delivered_to.encode()
+        lines = b"Return-Path: <" + self.sender.encode() + b">\r\nDelivered-To: " + address.ljust(width) + b"\r\n"
+        return lines + self.received()
+
+    def received(self) -> bytes:
+        """The Received field alone, for mail that goes on."""
         behind = f"\n\tfor <{self.recipient}>" if self.recipient else ""
         helo = _UNUSUAL.sub("?", self.helo)
         received = (
             f"Received: from {helo} ([{self.peer}])\n\tby {self.hostname} (gromoxd) with {self.protocol} id {self.id}"
             f"{behind};\n\t{self.date}\n"
         )
-        lines = b"Return-Path: <" + self.sender.encode() + b">\nDelivered-To: " + address.ljust(width) + b"\n"
-        return (lines + received.encode()).replace(b"\n", b"\r\n")
+        return received.encode().replace(b"\n", b"\r\n")

@@ -12,6 +12,7 @@ from gromoxd.master.settings import LmtpPool, MasterSettings
 from workers.common.configure import server_settings
 from workers.common.confirm import Confirmer
 from workers.common.connection import Connection, ConnTimeout
+from workers.common.handover import hand_over
 from workers.common.server import ServerSettings, serve
 from workers.common.services import Services
 from workers.lmtp import session as events
@@ -172,7 +173,8 @@ def main(ctx: WorkerContext) -> None:
     hostname = ctx.config.get(MasterSettings).host_id or socket.gethostname()
     confirmer = Confirmer(services.exmdb)
     service = DeliveryService(
-        services.directory, services.exmdb, ctx.board, hostname, in_thread=partial(services.run_blocking)
+        services.directory, services.exmdb, ctx.board, hostname, in_thread=partial(services.run_blocking),
+        hand_over=partial(hand_over, ctx.site),
     )
     worker = LmtpWorker(ctx, service, confirmer, hostname)
     serve(ctx, worker.server_settings, worker.handle)

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, Protocol
@@ -35,6 +35,8 @@ class Directory(Protocol):
 
 
 MOST_REFUSED = 10_000
+HandOver = Callable[[bytes, str, Sequence[str], int, Iterable[bytes]], None]
+"""`workers.common.handover.hand_over` of this site."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Target:
 
     users: list[User]
     is_list: bool
+    outside: list[str] = field(default_factory=list)
+    """Members of the list who are elsewhere: the relay sends to them."""
 
 
 @dataclass
@@ -64,12 +68,14 @@ class DeliveryService:
         hostname: str,
         *,
         in_thread: Callable[..., Any] = lambda work, *args: work(*args),
+        hand_over: HandOver | None = None,
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._directory = directory
         self._delivery = Delivery(directory, exmdb, board, in_thread)
         self._hostname = hostname
+        self._hand_over = hand_over
         self._clock = clock
         self._random = random
         self._refused: OrderedDict[bytes, bytes] = OrderedDict()
@@ -86,11 +92,12 @@ class DeliveryService:
             return errors.TEMPORARY
         if found.verdict != Verdict.OK:
             return errors.BY_VERDICT.get(found.verdict, errors.UNKNOWN_USER)
-        if not found.users:
+        if not found.users and (not found.external or self._hand_over is None):
             return errors.NOT_LOCAL
-        if found.external:
+        if found.external and self._hand_over is None:
             log.warning("list members elsewhere left out", extra={"list": address, "members": len(found.external)})
-        return Target(found.users, bool(found.list_name))
+            return Target(found.users, bool(found.list_name))
+        return Target(found.users, bool(found.list_name), found.external)
 
     # ------------------------------------------------------------------------------------------ messages
 
@@ -107,9 +114,28 @@ class DeliveryService:
         jobs = self._delivery.jobs(
             envelope.sender, users, body, lambda mark: self._refused.get(mark) or self._random(16)
         )
-        self._delivery.deliver(envelope.sender, body, list(jobs.values()), int(self._clock()))
-        answers = self._answers(envelope, jobs, body.trace_id)
+        if jobs:
+            self._delivery.deliver(envelope.sender, body, list(jobs.values()), int(self._clock()))
+        answers = self._answers(envelope, jobs, body.trace_id, self._sent_on(envelope, body))
         return Outcome(answers, self._acknowledged(envelope, jobs, answers))
+
+    def _sent_on(self, envelope: Envelope, body: TracedBody) -> list[bytes]:
+        """Hand the mail to the relay for list members elsewhere; what failed, for each target.
+
+        The token is the same in a retry, which thereby is no second mail.
+        """
+        failures = []
+        for address, target in zip(envelope.recipients, envelope.targets, strict=True):
+            failures.append(b"")
+            if target.outside and self._hand_over is not None:
+                size, octets = body.outside()
+                token = body.fingerprint(envelope.sender, f"list {address}")
+                try:
+                    self._hand_over(token, envelope.sender, target.outside, size, octets)
+                except OSError as error:
+                    log.warning("relay not reached", extra={"list": address, "error": str(error)})
+                    failures[-1] = errors.OUT_OF_REACH
+        return failures
 
     def _acknowledged(
         self, envelope: Envelope, jobs: dict[str, Job], answers: list[bytes]
@@ -138,9 +164,12 @@ class DeliveryService:
 
     # ------------------------------------------------------------------------------------------ answers
 
-    def _answers(self, envelope: Envelope, jobs: dict[str, Job], trace_id: str) -> list[bytes]:
+    def _answers(self, envelope: Envelope, jobs: dict[str, Job], trace_id: str, outside: list[bytes]) -> list[bytes]:
         good = reply(250, "2.0.0", f"{trace_id} delivered")
-        each = [_answer([jobs[user.maildir] for user in target.users], target.is_list) for target in envelope.targets]
+        each = [
+            failed or _answer([jobs[user.maildir] for user in target.users], target.is_list)
+            for target, failed in zip(envelope.targets, outside, strict=True)
+        ]
         if LMTP in envelope.protocol:
             return [answer or good for answer in each]
         failures = sorted(answer for answer in each if answer)  # a temporary failure, if any, comes first
