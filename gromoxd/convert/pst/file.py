@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from os import PathLike
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from gromoxd.convert.item import Item
 from gromoxd.convert.pst.folders import PstFolder
@@ -53,21 +52,26 @@ _SPECIAL_OF_ROOT: Final = {
 }  # fmt: skip
 
 
+class Path(Protocol):
+    """What `open` takes besides strings."""
+
+    def __fspath__(self) -> str: ...
+
+
 class PstFile:
     """An open file. Close it, or use it as a context manager."""
 
-    def __init__(
-        self, source: str | PathLike[str] | bytes, *, code_page: int = WESTERN, largest: int = LARGEST_ITEM
-    ) -> None:
+    def __init__(self, source: str | Path | bytes, *, code_page: int = WESTERN, largest: int = LARGEST_ITEM) -> None:
         """`source`: the path of a file, or its octets. `code_page`: of 8-bit text that does not say its own, which is
         all of it in ANSI files. `largest`: octets to read for one item at most.
 
-        WireError when it is no such file or its message store cannot be read; OSError as `open` has it."""
+        WireError when it is no such file or its tree of nodes cannot be read; OSError as `open` has it."""
         self._map: mmap.mmap | None = None
         self.code_page, self.largest = code_page, largest
         try:
             self.ndb = Ndb(self._octets(source))
-            self.store = self._properties(NID_MESSAGE_STORE)
+            self.ndb.has(NID_ROOT_FOLDER)
+            self.store = self._store()
             self.names = self._names()
         except BaseException:
             self.close()
@@ -75,7 +79,7 @@ class PstFile:
         self._children: dict[int, list[int]] | None = None
         self._counters: dict[bytes, int] | None = None
 
-    def _octets(self, source: str | PathLike[str] | bytes) -> Octets:
+    def _octets(self, source: str | Path | bytes) -> Octets:
         if isinstance(source, bytes):
             return source
         with open(source, "rb") as file:
@@ -110,7 +114,7 @@ class PstFile:
     @property
     def display_name(self) -> str:
         """What the file's owner called it."""
-        return self._text(self.store, PidTagDisplayName)
+        return self._text(self.store, PidTagDisplayName) if self.store else ""
 
     # Folders
 
@@ -148,7 +152,10 @@ class PstFile:
     def folders(self) -> Iterator[PstFolder]:
         """All folders, each before those in it, the root first."""
         seen = {NID_ROOT_FOLDER}
-        waiting = [self.root()]
+        try:
+            waiting = [self.root()]
+        except WireError as error:
+            waiting = [PstFolder(self, NID_ROOT_FOLDER, (), "", "", 0, 0, {}, str(error))]
         while waiting:
             folder = waiting.pop()
             yield folder
@@ -162,13 +169,13 @@ class PstFile:
         """nid -> what the folder is for: top, inbox, outbox, deleted, sent, finder, calendar, contacts, journal, notes,
         tasks, drafts ([MS-PST] 2.4.3.1; [MS-OXOSFLD] 2.2.3). Only what the file says, whatever folders are called."""
         found: dict[int, str] = {}
-        self._add_special(found, self.store, _SPECIAL_OF_STORE)
-        inbox = self._inbox()
+        if self.store:
+            self._add_special(found, self.store, _SPECIAL_OF_STORE)
+        inbox, parent = self._inbox()
         if inbox:
             found.setdefault(inbox, "inbox")
-            parent = self.ndb.node(inbox).parent if self.ndb.has(inbox) else 0
-            if "top" not in found.values() and parent & 0x1F == _TYPE_FOLDERS[0]:
-                found[parent] = "top"
+        if parent and "top" not in found.values():
+            found[parent] = "top"
         for nid in (NID_ROOT_FOLDER, inbox):
             try:
                 self._add_special(found, self._properties(nid), _SPECIAL_OF_ROOT)
@@ -202,6 +209,12 @@ class PstFile:
     def _properties(self, nid: int) -> PropertyContext:
         return PropertyContext(Heap(self.ndb, self.ndb.node(nid), Budget(self.largest)), self.code_page)
 
+    def _store(self) -> PropertyContext | None:
+        try:
+            return self._properties(NID_MESSAGE_STORE)
+        except WireError:
+            return None
+
     def _names(self) -> NameMap:
         """Files without a map, or with one that cannot be read, have no named properties."""
         try:
@@ -229,17 +242,17 @@ class PstFile:
                 self._children.setdefault(node.parent, []).append(node.nid)
         return self._children
 
-    def _inbox(self) -> int:
-        """The folder that receives what no other is for, by the receive folder table, 0 when there is none."""
+    def _inbox(self) -> tuple[int, int]:
+        """The folder that receives what no other is for, by the receive folder table, and its parent; else zeros."""
         try:
             rows = {row.get(PidTagMessageClass, ""): row for row in self._table(_NID_RECEIVE_FOLDERS).rows()}
+            for message_class in ("IPM.Note", "IPM", ""):
+                nid = rows.get(message_class, {}).get(_RECEIVE_FOLDER)
+                if isinstance(nid, int) and nid & 0x1F == _TYPE_FOLDERS[0] and nid != NID_ROOT_FOLDER:
+                    return nid, self.ndb.node(nid).parent
         except WireError:
-            return 0
-        for message_class in ("IPM.Note", "IPM", ""):
-            nid = rows.get(message_class, {}).get(_RECEIVE_FOLDER)
-            if isinstance(nid, int) and nid & 0x1F == _TYPE_FOLDERS[0] and nid != NID_ROOT_FOLDER:
-                return nid
-        return 0
+            pass
+        return 0, 0
 
     def _add_special(self, found: dict[int, str], properties: PropertyContext, wanted: dict[int, str]) -> None:
         """Entry ids in a file: flags, the store's GUID, nid ([MS-PST] 2.4.3.2); in offline stores they are the server's

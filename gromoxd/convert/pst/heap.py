@@ -92,21 +92,16 @@ class Heap:
             return self._ndb.blocks(self.subnode(hnid).bid_data, self.budget) or [b""]
         return [self.item(hnid)]
 
-    def tree(self, hid: int, key_size: int) -> Iterator[bytes]:
-        """The leaves of a BTH (2.3.2) whose records have keys of `key_size`, each leaf all its records together.
-
-        The record size comes first: a leaf is a multiple of it, else its rest is cut off.
-        """
+    def tree(self, hid: int, key_size: int, record_size: int) -> Iterator[bytes]:
+        """The leaves of a BTH ([MS-PST] 2.3.2), each all whole records. WireError when these are of other sizes."""
         header = self.item(hid)
         if len(header) < _TREE.size:
             raise WireError(f"no B-tree in node {self.node.nid:#x}")
         kind, key, size, levels, root = _TREE.unpack_from(header)
-        if kind != _BTH or key != key_size or levels > _DEEPEST:
-            raise WireError(f"B-tree of kind {kind:#x} with keys of {key} octets and {levels} levels")
-        record = key + size
-        yield bytes((record,))
-        for leaf in self._leaves(root, key, levels, set()):
-            yield leaf[: len(leaf) // record * record]
+        if kind != _BTH or key != key_size or key + size != record_size or levels > _DEEPEST:
+            raise WireError(f"B-tree of kind {kind:#x}, {levels} levels, records of {key} and {size} octets")
+        leaves = self._leaves(root, key, levels, set())
+        return (leaf[: len(leaf) // record_size * record_size] for leaf in leaves)
 
     def _leaves(self, hid: int, key: int, level: int, seen: set[int]) -> Iterator[bytes]:
         if not hid or hid in seen:

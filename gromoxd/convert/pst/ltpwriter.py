@@ -48,7 +48,7 @@ def encode_value(kind: int, value: PropValue) -> bytes | None:
     if kind == PropType.PtypBoolean:
         return b"\1" if value else b"\0"
     if kind in _BINARY or kind == PropType.PtypString8:
-        return bytes(value)  # type: ignore[arg-type]
+        return value if isinstance(value, bytes) else None
     writer = _CODES.get(kind)
     return writer(value) if writer else None
 

@@ -31,6 +31,7 @@ from gromoxd.mapi.proptags import (
 
 _NID_ATTACHMENT_TABLE: Final = 0x671
 _NID_RECIPIENT_TABLE: Final = 0x692
+_TYPE_ATTACHMENT: Final = 0x05
 _DEEPEST: Final = 16
 _OBJECT_COST: Final = 4096
 _EMBEDDED_MESSAGE: Final = 5
@@ -89,13 +90,13 @@ class Reading:
             self._lose("recipients", error)
 
     def _attachments(self, heap: Heap, code_page: int, item: Item, depth: int) -> None:
-        """[MS-PST] 2.4.6: the rows' ids are the nids of the attachments' subnodes."""
+        """[MS-PST] 2.4.6: the rows' ids are the nids of subnodes; without a table all attachments are taken."""
         try:
             table = self._table(heap, _NID_ATTACHMENT_TABLE, code_page)
-            nids = table.row_ids if table else []
         except WireError as error:
             self._lose("attachments", error)
-            nids = [nid for nid in heap.subnodes if nid & 0x1F == 5]
+            table = None
+        nids = table.row_ids if table else [nid for nid in heap.subnodes if nid & 0x1F == _TYPE_ATTACHMENT]
         for nid in nids:
             try:
                 item.attachments.append(self._attachment(heap.subnode(nid), code_page, item, depth))

@@ -58,9 +58,7 @@ class Table:
     def _row_index(self, hid: int, row_index: str) -> list[int]:
         """The ids of the rows in the order of the rows ([MS-PST] 2.3.4.3)."""
         record = Struct("<I" + row_index)
-        leaves = self.heap.tree(hid, 4)
-        if next(leaves)[0] != record.size:
-            raise WireError(f"row index of other records in node {self.heap.node.nid:#x}")
+        leaves = self.heap.tree(hid, 4, record.size)
         rows = [(number, row_id) for leaf in leaves for row_id, number in record.iter_unpack(leaf)]
         self.heap.budget.spend(_ROW_COST * len(rows))
         rows.sort()

@@ -110,10 +110,7 @@ class PropertyContext:
             raise WireError(f"node {heap.node.nid:#x} holds no properties but {heap.client:#x}")
         self.heap, self.code_page = heap, code_page
         self.records: Records = {}
-        leaves = heap.tree(heap.root, 2)
-        if next(leaves)[0] != _RECORD.size:
-            raise WireError(f"property records of another size in node {heap.node.nid:#x}")
-        for leaf in leaves:
+        for leaf in heap.tree(heap.root, 2, _RECORD.size):
             for prop_id, kind, raw in _RECORD.iter_unpack(leaf):
                 self.records[prop_id] = (kind, raw)
         heap.budget.spend(_VALUE_COST * len(self.records))
