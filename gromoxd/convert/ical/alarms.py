@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gromoxd.convert.contentline import Component, component, line
+from gromoxd.convert.contentline import Component, component, components, line
 from gromoxd.convert.ical.texts import number_of
 from gromoxd.convert.ical.values import Kind, duration, duration_text, filetime_of, moment_of, seconds_of, time_text
 from gromoxd.convert.ical.zones import Zones
@@ -17,7 +17,10 @@ _MOST = 5 * 366 * 1440
 
 
 def read_alarm(found: Component, bag: Bag, start: int | None, end: int | None, zones: Zones) -> list[Component]:
-    """The reminder of the first alarm that gives one; the others, to be kept. Times are UTC seconds."""
+    """The reminder of the first alarm that gives one, and what must be kept: all of them where it does not say all.
+
+    Times are UTC seconds.
+    """
     alarms = [child for child in found.children if child.name == "VALARM"]
     bag[n.PidLidReminderSet] = False
     for alarm in alarms:
@@ -29,8 +32,7 @@ def read_alarm(found: Component, bag: Bag, start: int | None, end: int | None, z
         if start is not None:
             bag[n.PidLidReminderTime] = filetime_of(start)
             bag[n.PidLidReminderSignalTime] = filetime_of(start - delta * 60)
-        rest = [other for other in alarms if other is not alarm]
-        return rest if _is_simple(alarm, delta) else [alarm, *rest]
+        return [] if len(alarms) == 1 and _is_simple(alarm, delta) else alarms
     return alarms
 
 
@@ -64,17 +66,31 @@ def _delta(alarm: Component, start: int | None, end: int | None, zones: Zones) -
     return min(max(before // 60, 0), _MOST)
 
 
-def write_alarm(bag: Bag, kept: bool) -> bytes:
-    """The VALARM of a reminder; nothing when there is none or the alarms are `kept` with all they had."""
-    if not bag.get(n.PidLidReminderSet) or kept:
-        return b""
+def write_alarms(bag: Bag, parts: list[bytes]) -> list[bytes]:
+    """The kept components of an item with its alarms: those that came in while the reminder is still theirs."""
+    alarms = [part for part in parts if part.startswith(b"BEGIN:VALARM\r\n")]
+    others = [part for part in parts if part not in alarms]
+    if alarms and _are_still(bag, alarms):
+        return others + alarms
+    return [*others, component("VALARM", _alarm(bag))] if bag.get(n.PidLidReminderSet) else others
+
+
+def _are_still(bag: Bag, alarms: list[bytes]) -> bool:
+    """Whether the reminder is the one that was made of the alarms."""
+    start, end = seconds_of(bag.get(n.PidLidReminderTime)), seconds_of(bag.get(n.PidLidCommonEnd))
+    made: Bag = {}
+    read_alarm(Component("", [], components(b"".join(alarms))), made, start, end, Zones())
+    if not made[n.PidLidReminderSet]:
+        return not bag.get(n.PidLidReminderSet)
+    return bool(bag.get(n.PidLidReminderSet)) and bag.get(n.PidLidReminderDelta) == made[n.PidLidReminderDelta]
+
+
+def _alarm(bag: Bag) -> list[bytes]:
+    """The lines of a VALARM; of a task it is at a time of its own ([MS-OXORMDR] 2.2.1.2)."""
     delta = number_of(bag, n.PidLidReminderDelta, DEFAULT_DELTA)
-    if delta == DEFAULT_DELTA or not 0 <= delta <= _MOST:
-        delta = 15
-    signal, params, trigger = seconds_of(bag.get(n.PidLidReminderSignalTime)), None, duration_text(-delta * 60)
+    delta = delta if 0 <= delta <= _MOST else 15
+    signal = seconds_of(bag.get(n.PidLidReminderSignalTime))
+    trigger = line("TRIGGER", duration_text(-delta * 60))
     if n.PidLidReminderDelta not in bag and signal is not None:
-        trigger, params = time_text(signal, utc=True), {"VALUE": "DATE-TIME"}
-    return component(
-        "VALARM",
-        [line("TRIGGER", trigger, params), line("ACTION", "DISPLAY"), line("DESCRIPTION", "Reminder")],
-    )
+        trigger = line("TRIGGER", time_text(signal, utc=True), {"VALUE": "DATE-TIME"})
+    return [trigger, line("ACTION", "DISPLAY"), line("DESCRIPTION", "Reminder")]

@@ -119,7 +119,9 @@ def event_item(component: Component, exceptions: Sequence[Component], context: C
     item = Item()
     span = _fill(item, component, context, embedded=False)
     start = moment_of(component.first("DTSTART"))
-    if start is not None and span is not None and (is_recurring(component) or exceptions):
+    if component.value("RECURRENCE-ID").strip():
+        _keep_recurrence(item, component, b"", plain=not is_recurring(component))  # one occurrence is no series
+    elif start is not None and span is not None and (is_recurring(component) or exceptions):
         _recur(item, component, start, span, exceptions, context)
     return item
 

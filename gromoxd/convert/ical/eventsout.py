@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from gromoxd.convert.contentline import component, fold, line
 from gromoxd.convert.ical import keeping
-from gromoxd.convert.ical.alarms import write_alarm
+from gromoxd.convert.ical.alarms import write_alarms
 from gromoxd.convert.ical.files import write_files
 from gromoxd.convert.ical.patterns import rule_text
 from gromoxd.convert.ical.people import is_meeting, write_people
@@ -19,12 +19,13 @@ from gromoxd.convert.item import Item
 from gromoxd.errors import WireError
 from gromoxd.mapi import named_tags as n
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.appointments import recurrence_of, zone_of, zone_value
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.flags import AttachMethod
 from gromoxd.mapi.globalobjectid import GlobalObjectId, uid_of
 from gromoxd.mapi.occurrences import DAY as DAY_MINUTES
 from gromoxd.mapi.recurrence import AppointmentRecurrencePattern, ExceptionInfo, ExtendedException
-from gromoxd.mapi.timezones import TimeZoneDefinition, TimeZoneStruct, consistent, definition_of
+from gromoxd.mapi.timezones import TimeZoneDefinition
 
 MAX_EXCEPTIONS: Final = 5_000
 
@@ -97,14 +98,8 @@ def write_event(item: Item, method: str, default: str, uses: Uses, *, inline: bo
 
 
 def _recurrence(bag: Bag) -> AppointmentRecurrencePattern | None:
-    value = bag.get(n.PidLidAppointmentRecur)
-    if not isinstance(value, bytes) or not value:
-        return None
-    try:
-        found = AppointmentRecurrencePattern.decode(value)
-    except WireError:
-        return None
-    return found if rule_text(found.recurrence_pattern, "") is not None else None
+    found = recurrence_of(bag)
+    return found if found is not None and rule_text(found.recurrence_pattern, "") is not None else None
 
 
 # ------------------------------------------------------------------------------------------ zones
@@ -122,44 +117,13 @@ def _clock(item: Item, default: str, recurring: bool) -> Clock:
 
 def _zone(bag: Bag, recurring: bool) -> Zone | None:
     """The zone of a series, or of an appointment's start (2.1.3.1.1.20.10.1)."""
-    description = text_of(bag, n.PidLidTimeZoneDescription)
-    tags = [n.PidLidAppointmentTimeZoneDefinitionStartDisplay]
-    if recurring:
-        tags.insert(0, n.PidLidAppointmentTimeZoneDefinitionRecur)
-    struct = _struct(bag)
-    for tag in tags:
-        definition = decoded(bag.get(tag))
-        if definition is not None:
-            if recurring and struct is not None and definition.rules and not consistent(definition, struct):
-                definition = definition_of(struct, definition.key_name)
-            return _named_zone(definition, description)
-    if struct is not None:
-        return _named_zone(definition_of(struct, description or "Custom"), description)
-    return None
+    definition = zone_of(bag, recurring=recurring)
+    return None if definition is None else _named_zone(definition, text_of(bag, n.PidLidTimeZoneDescription))
 
 
 def _named_zone(definition: TimeZoneDefinition, description: str) -> Zone:
     tzid = tzid_of(definition, description)
     return UTC if tzid in ("UTC", "Etc/UTC", "Etc/GMT") else Zone(tzid, definition)
-
-
-def decoded(value: object) -> TimeZoneDefinition | None:
-    """A definition that can be used."""
-    if not isinstance(value, bytes):
-        return None
-    try:
-        found = TimeZoneDefinition.decode(value)
-    except WireError:
-        return None
-    return found if found.rules else None
-
-
-def _struct(bag: Bag) -> TimeZoneStruct | None:
-    value = bag.get(n.PidLidTimeZoneStruct)
-    try:
-        return TimeZoneStruct.decode(value) if isinstance(value, bytes) else None
-    except WireError:
-        return None
 
 
 def rounded(local: int) -> int:
@@ -191,17 +155,13 @@ def _vevent(
     body += _rules(item, recurrence, clock)
     body += write_texts(bag, method)
     body.append(line("SEQUENCE", str(max(number_of(bag, n.PidLidAppointmentSequence), 0))))
-    body += _status(bag, method, is_meeting(item), any(each.startswith("STATUS") for each in kept))
+    body += _status(bag, method, is_meeting(item), [each for each in kept if each.startswith("STATUS:")])
+    kept = [each for each in kept if not each.startswith("STATUS:")]
     body += write_people(item, method)
     body += write_direct(bag)
     body += [fold(each) for each in kept]
     body += write_files(item, inline)
-    alarm = write_alarm(bag, any(part.startswith(b"BEGIN:VALARM") for part in parts) and _alarm_kept(parts))
-    return component("VEVENT", [*body, alarm, *parts])
-
-
-def _alarm_kept(parts: list[bytes]) -> bool:
-    return any(b"BEGIN:VALARM" in part for part in parts)
+    return component("VEVENT", [*body, *write_alarms(bag, parts)])
 
 
 def _uid(bag: Bag) -> bytes:
@@ -249,7 +209,7 @@ def _end_clock(bag: Bag, clock: Clock) -> Clock:
     """The end of an appointment may be in another zone (2.1.3.1.1.20.8.1)."""
     if clock.used is None or n.PidLidAppointmentRecur in bag:
         return clock
-    definition = decoded(bag.get(n.PidLidAppointmentTimeZoneDefinitionEndDisplay))
+    definition = zone_value(bag.get(n.PidLidAppointmentTimeZoneDefinitionEndDisplay))
     if definition is None or definition.key_name == clock.zone.definition.key_name:
         return clock
     return clock._replace(zone=_named_zone(definition, ""))
@@ -285,7 +245,7 @@ def _alone(bag: Bag, clock: Clock) -> list[bytes]:
     return [clock.field("RECURRENCE-ID", day * DAY + time)] if day >= 0 else []
 
 
-def _status(bag: Bag, method: str, meeting: bool, kept: bool) -> list[bytes]:
+def _status(bag: Bag, method: str, meeting: bool, kept: list[str]) -> list[bytes]:
     """TRANSP, the busy status as Outlook has it, STATUS of what is cancelled (2.1.3.1.1.20.25, 31, 34)."""
     status = number_of(bag, n.PidLidBusyStatus, 2)
     found = [
@@ -295,9 +255,11 @@ def _status(bag: Bag, method: str, meeting: bool, kept: bool) -> list[bytes]:
     if method in ("REQUEST", "CANCEL"):
         intended = number_of(bag, n.PidLidIntendedBusyStatus, 2)
         found.append(line("X-MICROSOFT-CDO-INTENDEDSTATUS", status_name(intended)))
-    if not kept and (method == "CANCEL" or number_of(bag, n.PidLidAppointmentStateFlags) & 4):
+    if kept and method != "CANCEL":
+        found.append(fold(kept[0]))
+    elif method == "CANCEL" or number_of(bag, n.PidLidAppointmentStateFlags) & 4:
         found.append(line("STATUS", "CANCELLED"))
-    elif not kept and meeting and method in ("", "REQUEST", "PUBLISH"):
+    elif meeting and method in ("", "REQUEST", "PUBLISH"):
         found.append(line("STATUS", "CONFIRMED"))
     return found
 

@@ -83,18 +83,17 @@ def digest(recurrence: bytes) -> str:
 
 def own_components(text: list[str]) -> tuple[list[str], list[bytes]]:
     """Kept lines that stand in the component itself, and the components in it, written."""
-    lines, parts, depth = [], [], 0
+    lines: list[str] = []
+    parts: list[bytes] = []
+    part: list[str] = []
+    depth = 0
     for each in text:
         if each.startswith("BEGIN:"):
             depth += 1
-        if depth:
-            parts.append(each)
-        else:
-            lines.append(each)
-        if each.startswith("END:"):
-            depth = max(depth - 1, 0)
-    return lines, [_written(parts)] if parts else []
-
-
-def _written(parts: list[str]) -> bytes:
-    return b"".join([fold(each) for each in parts])
+        (part if depth else lines).append(each)
+        if each.startswith("END:") and depth:
+            depth -= 1
+            if not depth:
+                parts.append(b"".join([fold(line) for line in part]))
+                part = []
+    return lines, parts

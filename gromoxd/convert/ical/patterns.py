@@ -9,7 +9,7 @@ HORIZON years; the rule itself is kept beside (`gromoxd.convert.ical.keeping`) a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
@@ -225,6 +225,8 @@ class RecurrenceSet:
     without: frozenset[int] = frozenset()
     without_days: frozenset[int] = frozenset()
     """Days (since 1601) that EXDATE names without a time."""
+    lengths: Mapping[int, int] = field(default_factory=dict)
+    """Minutes of the occurrences (by their minute) that last another time than the others."""
     strays: Sequence[int] = ()
     """RECURRENCE-IDs: those that are no time of the set become one."""
 

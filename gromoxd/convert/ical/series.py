@@ -62,9 +62,13 @@ def recurrence_set(
         rule = parse_rule(line.value)
         if rule is not None:
             rules.append((rule, _until(rule, begins, zone, zones)))
-    dates = [
-        zones.local(_like(at, start), zone) for line in component.all("RDATE")[:MAX_DATES] for at, _ in moments(line)
+    found = [
+        (zones.local(_like(at, start), zone), length)
+        for line in component.all("RDATE")[:MAX_DATES]
+        for at, length in moments(line)
     ][:MAX_DATES]
+    dates = [at for at, _ in found]
+    lengths = {at // 60: length // 60 for at, length in found if length is not None}
     if not rules and not dates:
         return None
     without: set[int] = set()
@@ -75,7 +79,7 @@ def recurrence_set(
                 days.add(at.day)
             else:
                 without.add(zones.local(at, zone))
-    return RecurrenceSet(begins, rules, dates, frozenset(without), frozenset(days), strays)
+    return RecurrenceSet(begins, rules, dates, frozenset(without), frozenset(days), lengths, strays)
 
 
 def _like(at: Moment, start: Moment) -> Moment:
@@ -116,10 +120,12 @@ def recurrence_of(
             laid.moved.pop(minute, None)
     exceptions[:] = sorted(taken.values(), key=lambda each: each.original)
     pairs = [_exception(each, master) for each in exceptions]
-    for start, original in laid.moved.items():
-        if original not in taken:
-            info = ExceptionInfo(start, start + length, original)
-            pairs.append((info, ExtendedException()))
+    others = dict(laid.moved)
+    others |= {at: found for at in wanted.lengths if (found := laid.original(at)) is not None}
+    for start, original in others.items():
+        lasts = wanted.lengths.get(start, length)
+        if original not in taken and (start != original or lasts != length):
+            pairs.append((ExceptionInfo(start, start + lasts, original), ExtendedException()))
     pairs.sort(key=lambda pair: pair[0].start_date_time)
     changed = {info.original_start_date // DAY_MINUTES * DAY_MINUTES for info, _ in pairs}
     modified = {info.start_date_time // DAY_MINUTES * DAY_MINUTES for info, _ in pairs}

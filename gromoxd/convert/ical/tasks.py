@@ -11,7 +11,7 @@ from typing import Final
 
 from gromoxd.convert.contentline import Component, ContentLine, component, fold, line, parse
 from gromoxd.convert.ical import keeping
-from gromoxd.convert.ical.alarms import read_alarm
+from gromoxd.convert.ical.alarms import read_alarm, write_alarms
 from gromoxd.convert.ical.events import Context
 from gromoxd.convert.ical.files import read_files, write_files
 from gromoxd.convert.ical.patterns import RecurrenceSet, lay, rule_text
@@ -185,7 +185,7 @@ def write_task(item: Item, *, inline: bool = True) -> bytes:
         body.append(line("ORGANIZER", f"mailto:{address}", {"CN": name} if name else None))
     body += [fold(each) for each in kept]
     body += write_files(item, inline)
-    return component("VTODO", [*body, _reminder(bag, parts), *parts])
+    return component("VTODO", [*body, *write_alarms(bag, parts)])
 
 
 def _date(name: str, day: int, kept: list[str]) -> bytes:
@@ -214,15 +214,6 @@ def _write_recurrence(item: Item) -> list[bytes]:
         return []
     gone = [date_text(day * _MINUTE) for day in pattern.deleted_instance_dates]
     return [line("RRULE", rule), *([line("EXDATE", ",".join(gone), {"VALUE": "DATE"})] if gone else [])]
-
-
-def _reminder(bag: Bag, parts: list[bytes]) -> bytes:
-    """A task's reminder is at a time of its own ([MS-OXORMDR] 2.2.1.2)."""
-    signal = seconds_of(bag.get(n.PidLidReminderSignalTime))
-    if not bag.get(n.PidLidReminderSet) or signal is None or any(b"BEGIN:VALARM" in part for part in parts):
-        return b""
-    trigger = line("TRIGGER", time_text(signal, utc=True), {"VALUE": "DATE-TIME"})
-    return component("VALARM", [trigger, line("ACTION", "DISPLAY"), line("DESCRIPTION", "Reminder")])
 
 
 # ------------------------------------------------------------------------------------------ notes
