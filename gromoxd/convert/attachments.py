@@ -72,14 +72,15 @@ def _found(root: Part) -> Iterator[tuple[Part, str, Part]]:
     if root.type != "multipart":
         yield root, "1", root
         return
-    stack = [(part, str(number), root) for number, part in _numbered(root)]
+    stack = [(root, "", root)]
     while stack:
         part, path, parent = stack.pop()
         if part.type == "multipart":
             children = _numbered(part)
             if part.subtype == "appledouble" and len(children) > 1:
                 children = [one for one in children if one[1].subtype != "applefile"] or children
-            stack += [(child, f"{path}.{number}", part) for number, child in children]
+            prefix = f"{path}." if path else ""
+            stack += [(child, f"{prefix}{number}", part) for number, child in children]
         elif not _is_body(part, parent):
             yield part, path, parent
 
