@@ -19,11 +19,17 @@ from gromoxd.convert.pst.namewriter import NameWriter
 from gromoxd.convert.pst.ndbwriter import NdbWriter, SubEntry
 from gromoxd.mapi import proptags as pt
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.named import FIRST_NAMED, PropertyName, built_in_name
+from gromoxd.mapi.named import FIRST_NAMED, PS_PUBLIC_STRINGS, PropertyName, PSETID_Common, built_in_name
 from gromoxd.mapi.types import PropValue
 from gromoxd.mapi.values import value_size
 
 NID_STORE, NID_NAMES, NID_ROOT = 0x21, 0x61, 0x122
+_ALWAYS_NAMED: Final = (
+    PropertyName(PSETID_Common, 0x8503),
+    PropertyName(PSETID_Common, 0x8530),
+    PropertyName(PS_PUBLIC_STRINGS, "Keywords"),
+)
+"""Names that every file has: readers take a map without any for a damaged one (libpff 20260926)."""
 _NID_TOP, _NID_SEARCH, _NID_DELETED = 0x8022, 0x8042, 0x8062
 _NID_SEARCH_QUEUE, _NID_SEARCH_ACTIVITY, _NID_RECEIVE_FOLDERS = 0x1E1, 0x201, 0x62B
 _NID_ATTACHMENTS, _NID_RECIPIENTS = 0x671, 0x692
@@ -142,6 +148,8 @@ class PstWriter:
         self.ndb = NdbWriter(out, layout, crypt)
         self.name, self.record_key, self.now_nt = name, record_key, now_nt
         self._names = NameWriter(self.ndb)
+        for always in _ALWAYS_NAMED:
+            self._names.prop_id(always)
         self._folders: list[FolderWriter] = []
         self.ndb._indexes[_FOLDER] = (_NID_DELETED >> 5) + 1
         root = self._folder(NID_ROOT, NID_ROOT, "")

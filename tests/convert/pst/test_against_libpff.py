@@ -15,6 +15,7 @@ import pytest
 
 from gromoxd.convert.item import Item
 from gromoxd.convert.pst import PstFile
+from gromoxd.convert.pst.writer import PstWriter
 from gromoxd.errors import WireError
 from gromoxd.mapi import proptags as pt
 from gromoxd.mapi.rtf import decompress
@@ -103,6 +104,16 @@ def test_libpff_reads_what_we_write(layout: str, crypt: int, tmp_path: Path) -> 
         assert found[3] == wanted.props[pt.PidTagHtml]
         assert len(found[6]) == len(wanted.attachments)  # type: ignore[arg-type]
     assert all(alike(mine, messages[nid]) for nid, mine in ours(path)[1].items())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_libpff_reads_a_file_without_messages(layout: str, tmp_path: Path) -> None:
+    path = tmp_path / "empty.pst"
+    with path.open("wb") as out, PstWriter(out, record_key=bytes(16), now_nt=0, layout=LAYOUTS[layout]):
+        pass
+    folders, messages = theirs(path)
+    assert sorted(folders.items()) == [(0x122, 2), (0x8022, 1), (0x8042, 0), (0x8062, 0)]
+    assert messages == {}
 
 
 def samples() -> Iterator[Path]:
