@@ -19,10 +19,12 @@ import pytest
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import access as x
+from gromoxd.exmdb import calendarcalls as cal
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import hierarchy as h
 from gromoxd.exmdb import names as n
 from gromoxd.exmdb import objects as o
+from gromoxd.exmdb import oofcalls as f
 from gromoxd.exmdb import outgoing as g
 from gromoxd.exmdb import registry
 from gromoxd.exmdb import rulecalls as u
@@ -287,7 +289,11 @@ MATRIX: dict[type[c.Call[Any]], list[Row]] = {
         Row(EDITORS, lambda s: o.PurgeDeleted(s.shared, 1 << 40)),
         Row(OWNERS, lambda s: o.PurgeDeleted(0, 1 << 40), "everywhere"),
     ],
+    cal.GetFreeBusy: [Row("yyyyynn", lambda s: cal.GetFreeBusy(1, 2))],
     u.GetRules: [Row(FOLDER_OWNERS, lambda s: u.GetRules(s.shared))],
+    u.GetExtendedRules: [Row(FOLDER_OWNERS, lambda s: u.GetExtendedRules(s.shared))],
+    f.GetOof: [Row(OWNERS, lambda s: f.GetOof())],
+    f.SetOof: [Row(OWNERS, lambda s: f.SetOof(f.OofSettings(1)))],
     u.ModifyRules: [Row(FOLDER_OWNERS, lambda s: u.ModifyRules(s.shared, [], s.request_id(), True))],
     st.OpenStore: [Row(EVERYBODY, lambda s: st.OpenStore())],
     st.GetStoreProps: [Row(EVERYBODY, lambda s: st.GetStoreProps())],

@@ -15,7 +15,7 @@ from gevent.pool import Pool
 
 from gromoxd.context import SlotBoard
 from gromoxd.convert.digest import digest_message
-from gromoxd.directory.model import Domain, User
+from gromoxd.directory.model import DisplayType, Domain, User
 from gromoxd.errors import MapiError
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
 from gromoxd.exmdb.calls import Deliver, Digest, NewMessage
@@ -24,6 +24,7 @@ from workers.common.trace import Trace
 
 log = logging.getLogger(__name__)
 PIECE = 256 << 10
+ROOMS = (DisplayType.ROOM, DisplayType.EQUIPMENT)
 AT_ONCE = 16
 """Deliveries of one message that run at the same time."""
 
@@ -149,7 +150,8 @@ class Delivery:
 
     def _deliver_one(self, sender: str, body: Body, job: Job, message: NewMessage) -> None:
         call = Deliver(
-            message, sender, job.request_id, job.mark, job.recipient, job.internal, job.represents
+            message, sender, job.request_id, job.mark, job.recipient, job.internal, job.represents,
+            job.user.display_type in ROOMS,
         )  # fmt: skip
         try:
             self._exmdb.call(job.mailbox, call, actor=SYSTEM, spool=body.file)

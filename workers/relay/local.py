@@ -124,16 +124,18 @@ class Local:
             if mail.size > LARGEST_APPEND:
                 return BY_CODE[Ec.ecTooBig]
             raw = mail.read(mail.size)
-            self.put(where, folder, raw, actor, request_id(mail.token, where.maildir), now)
+            self.put(where, folder, raw, actor, request_id(mail.token, where.maildir), now, 0)
         except MapiError as error:
             log.warning("mail not put into a folder", extra={"owner": owner, "error": str(error)})
             return outcome_of(error)
         return DELIVERED
 
-    def put(self, where: MailboxRef, folder: int, raw: bytes, actor: str, request: bytes, now: float) -> None:
-        """Append octets to a folder, read. MapiError."""
+    def put(
+        self, where: MailboxRef, folder: int, raw: bytes, actor: str, request: bytes, now: float, flags: int = SEEN
+    ) -> None:
+        """Append octets to a folder, read unless `flags` say otherwise. MapiError."""
         digest = self._in_thread(partial(digest_message, raw, received=int(now)))
-        self._exmdb.call(where, Append(folder, NewMessage(digest, raw, int(now), SEEN), request), actor=actor)
+        self._exmdb.call(where, Append(folder, NewMessage(digest, raw, int(now), flags), request), actor=actor)
 
     def _store_of(self, owner: str) -> MailboxRef | None:
         if "@" in owner:
