@@ -17,9 +17,9 @@ from gromoxd.convert.composeattachments import attachment_part, is_exception, is
 from gromoxd.convert.composeheader import header_fields, named_fields, names_of
 from gromoxd.convert.composemeeting import calendar_part
 from gromoxd.convert.composeparts import multipart, octets_entity, text_entity
-from gromoxd.convert.composereports import report_entity, report_kind
+from gromoxd.convert.composereports import header_of, report_entity, report_kind, report_recipients
 from gromoxd.convert.headerlines import field, parametrised
-from gromoxd.convert.item import Item
+from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.keptheader import kept_fields
 from gromoxd.mapi.named_tags import PidLidUseTnef
 from gromoxd.mapi.proptags import (
@@ -59,7 +59,7 @@ def compose(item: Item, *, host: str, bcc: bool = True, tnef: bool | None = None
 
 
 def _message(item: Item, way: _Way) -> bytes:
-    fields = header_fields(item.props, item.recipients, way.host, way.bcc)
+    fields = header_fields(item.props, item.recipients, way.host, way.bcc, report_recipients(item, way.host))
     fields += named_fields(item, fields)
     if way.bcc:
         fields = kept_fields(item.props.get(PidTagTransportMessageHeaders), names_of(fields)) + fields
@@ -170,6 +170,12 @@ def _report(item: Item, way: _Way) -> bytes | None:
         return None
     text = replace(item, attachments=[one for one in item.attachments if one.embedded is None])
     parts = _parts(text, way)
-    originals = (attachment_part(one, False, way.embedded) for one in item.attachments if one.embedded is not None)
+    originals = [one for one in item.attachments if one.embedded is not None]
+    original = next((part for one in originals if (part := _original(one, way)) is not None), None)
     body = multipart("mixed", [_body(parts), *parts.others]) if parts.others else _body(parts)
-    return report_entity(item, body, next((part for part in originals if part is not None), None), way.host)
+    return report_entity(item, body, original, way.host)
+
+
+def _original(attachment: ItemAttachment, way: _Way) -> bytes | None:
+    header = header_of(attachment.embedded) if attachment.embedded is not None else None
+    return header or attachment_part(attachment, False, way.embedded)

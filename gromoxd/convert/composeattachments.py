@@ -92,7 +92,10 @@ def _message(attachment: ItemAttachment, octets: bytes | None) -> bytes | None:
     if octets is None:
         return None
     encoding = b"7bit" if octets.isascii() else b"8bit"
-    head = b"Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n" + _identity(attachment.props)
+    name = attachment_name(attachment.props)
+    named = [("filename", name)] if name.lower().endswith(".eml") else []
+    head = b"Content-Type: message/rfc822\r\n" + parametrised("Content-Disposition", "attachment", named)
+    head += _identity(attachment.props)
     return head + b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + octets
 
 

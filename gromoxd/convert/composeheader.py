@@ -77,24 +77,35 @@ Person = tuple[str, str]
 """Display name and SMTP address, either may be ''."""
 
 
-def header_fields(props: Bag, recipients: Sequence[Bag], host: str, bcc: bool) -> list[bytes]:
-    """The fields in their order, without those that tell of the content; no Message-ID when there is none."""
+def header_fields(
+    props: Bag, recipients: Sequence[Bag], host: str, bcc: bool, addressed: list[bytes] | None = None
+) -> list[bytes]:
+    """The fields in their order, without those that tell of the content; no Message-ID when there is none.
+
+    `addressed`: the fields that say who the message is to, where the recipients do not.
+    """
     author, sender = originators(props, host)
     fields = [h.field("Date", h.date(_sent(props)))]
     if author is not None:
         fields.append(h.address_list("From", [h.mailbox(*author)]))
     if sender is not None:
         fields.append(h.address_list("Sender", [h.mailbox(*sender)]))
-    for kind, name in ((1, "To"), (2, "Cc"), (3, "Bcc"))[: 3 if bcc else 2]:
-        boxes = [h.mailbox(*person(bag, host)) for bag in recipients[:MAX_RECIPIENTS] if _kind(bag) == kind]
-        if boxes:
-            fields.append(h.address_list(name, boxes))
+    fields += _recipients(recipients, host, bcc) if addressed is None else addressed
     replies = _reply_to(props, host)
     if replies:
         fields.append(h.address_list("Reply-To", [h.mailbox(*who) for who in replies]))
     for make in (_subject, _identifiers, _conversation, _marks, _flag, _automatic, _classification, _lists):
         make(props, fields)
     _receipts(props, fields, sender or author, host)
+    return fields
+
+
+def _recipients(recipients: Sequence[Bag], host: str, bcc: bool) -> list[bytes]:
+    fields = []
+    for kind, name in ((1, "To"), (2, "Cc"), (3, "Bcc"))[: 3 if bcc else 2]:
+        boxes = [h.mailbox(*person(bag, host)) for bag in recipients[:MAX_RECIPIENTS] if _kind(bag) == kind]
+        if boxes:
+            fields.append(h.address_list(name, boxes))
     return fields
 
 

@@ -12,15 +12,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gromoxd.convert import headerlines as h
-from gromoxd.convert.composeheader import originators, person
-from gromoxd.convert.composeparts import multipart
+from gromoxd.convert.addresses import parse_addresses
+from gromoxd.convert.composeheader import originators, person, smtp
+from gromoxd.convert.composeparts import multipart, text_entity
+from gromoxd.convert.headers import unfold_fields
 from gromoxd.convert.item import Item
+from gromoxd.convert.keptheader import MAX_HEADER
+from gromoxd.convert.properties import person as mailbox_of
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.proptags import (
+    PidTagBody,
+    PidTagHtml,
     PidTagMessageClass,
     PidTagNonDeliveryReportDiagCode,
     PidTagNonDeliveryReportStatusCode,
     PidTagOriginalMessageId,
+    PidTagOriginalSenderAddressType,
+    PidTagOriginalSenderEmailAddress,
+    PidTagOriginalSenderName,
     PidTagOriginalSubmitTime,
     PidTagParentKey,
     PidTagRecipientType,
@@ -28,7 +37,9 @@ from gromoxd.mapi.proptags import (
     PidTagReportDisposition,
     PidTagReportDispositionMode,
     PidTagReportingMessageTransferAgent,
+    PidTagRtfCompressed,
     PidTagSupplementaryInfo,
+    PidTagTransportMessageHeaders,
 )
 from gromoxd.mapi.times import unix_seconds
 
@@ -84,6 +95,47 @@ def report_entity(item: Item, text: bytes, original: bytes | None, host: str) ->
     if original is not None:
         parts.append(original)
     return multipart("report", parts, [("report-type", kind.subtype)])
+
+
+def report_recipients(item: Item, host: str) -> list[bytes] | None:
+    """The address fields of a notification, whose recipients are those that it tells of: it goes to who sent the
+    message ([MS-OXOMSG] 2.2.2.12), or where it went when it came. None for other items, their recipients being theirs.
+    """
+    kind = report_kind(item.props.get(PidTagMessageClass))
+    if kind is None or kind.subtype != _DSN:
+        return None
+    props = item.props
+    came = props.get(PidTagTransportMessageHeaders)
+    if isinstance(came, str):
+        return _came_to(came)
+    kept = (PidTagOriginalSenderAddressType, PidTagOriginalSenderEmailAddress)
+    address = smtp(_text(props, kept[0]), _text(props, kept[1]), "", host)
+    return [h.address_list("To", [h.mailbox(_text(props, PidTagOriginalSenderName), address)])] if address else []
+
+
+_ADDRESSED = {b"to": "To", b"cc": "Cc"}
+
+
+def _came_to(header: str) -> list[bytes]:
+    fields = []
+    for name, value in unfold_fields(header[:MAX_HEADER].encode("utf-8", "replace")):
+        written = _ADDRESSED.get(name.lower())
+        boxes = [h.mailbox(*mailbox_of(one)) for one in parse_addresses(value) if one.host] if written else []
+        if written and boxes:
+            fields.append(h.address_list(written, boxes))
+    return fields
+
+
+def header_of(original: Item) -> bytes | None:
+    """The part of an original of which there is only a header (RFC 6522 4), None for a whole one."""
+    props = original.props
+    header = props.get(PidTagTransportMessageHeaders)
+    if not isinstance(header, str) or original.attachments or any(props.get(tag) for tag in _BODIES):
+        return None
+    return text_entity("rfc822-headers", header.encode("utf-8", "replace"), "utf-8")
+
+
+_BODIES = (PidTagBody, PidTagHtml, PidTagRtfCompressed)
 
 
 # ------------------------------------------------------------------------------------------ delivery status

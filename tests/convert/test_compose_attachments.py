@@ -119,3 +119,10 @@ def test_an_ole_object_is_its_octets() -> None:
 )
 def test_what_the_html_shows(props: Bag, html: bytes, shown: bool) -> None:
     assert is_shown(ItemAttachment(props), html) is shown
+
+
+def test_a_message_within_keeps_its_file_name() -> None:
+    inner = Item({p.PidTagSubject: "inner"})
+    props: Bag = {p.PidTagDisplayName: "Forwarded.eml"}
+    assert only(Item({}, [], [ItemAttachment(props, b"", inner)]))[2].get_filename() == "Forwarded.eml"
+    assert only(Item({}, [], [ItemAttachment({p.PidTagDisplayName: "inner"}, b"", inner)]))[2].get_filename() is None

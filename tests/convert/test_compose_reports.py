@@ -127,3 +127,30 @@ def test_the_reader_knows_the_class(kind: str) -> None:
 def test_other_classes_are_no_reports() -> None:
     assert report_kind("IPM.Note") is None and report_kind("REPORT.IPM.Note") is None and report_kind(None) is None
     assert report_kind("report.IPM.Schedule.Meeting.Request.ipnrn") is not None
+
+
+def test_a_notification_goes_to_who_sent_the_message() -> None:
+    """Its recipients are those that it tells of."""
+    item = ndr(FAILED)
+    item.props |= {p.PidTagOriginalSenderName: "Anna", p.PidTagOriginalSenderEmailAddress: "anna@example.org",
+                   p.PidTagOriginalSenderAddressType: "SMTP"}  # fmt: skip
+    assert email.message_from_bytes(compose(item, host="example.test"))["To"] == "Anna <anna@example.org>"
+    item.props[p.PidTagTransportMessageHeaders] = 'To: "Ä, B" <ab@example.org>, c@example.org\r\nCc: d@example.org\r\n'
+    message = email.message_from_bytes(compose(item, host="example.test"), policy=email.policy.default)
+    assert [one.addr_spec for one in message["To"].addresses] == ["ab@example.org", "c@example.org"]
+    assert message["To"].addresses[0].display_name == "Ä, B" and message["Cc"] == "d@example.org"
+    assert email.message_from_bytes(compose(ndr(FAILED), host="example.test"))["To"] is None
+
+
+def test_a_receipt_goes_to_its_recipients() -> None:
+    message = email.message_from_bytes(compose(Item(READ, [dict(FAILED)]), host="example.test"))
+    assert message["To"] == "Bob <bob@example.net>"
+
+
+def test_of_a_header_alone_there_is_a_header_alone() -> None:
+    """RFC 6522 4."""
+    item = ndr(FAILED)
+    item.attachments[0].embedded = Item({p.PidTagTransportMessageHeaders: "Subject: x\r\nX-Y: 1\r\n\r\n"})
+    header = parts(item)[2]
+    assert header.get_content_type() == "text/rfc822-headers"
+    assert header.get_payload(decode=True) == b"Subject: x\r\nX-Y: 1\r\n\r\n"
