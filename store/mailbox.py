@@ -29,7 +29,7 @@ from store.access import PUBLIC_DEFAULT, Access, Acl
 from store.changes import Batch, Write
 from store.content import ContentStore
 from store.index import CACHE, Index, encode
-from store.mapi import dispatch, identity, outgoing
+from store.mapi import delivering, dispatch, identity, outgoing
 from store.mapi.jobs import Job, Jobs
 from store.mapi.reading import Reading
 from store.mapi.searching import Searches
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 WRITES: dict[type[Any], Handler] = {
     c.CreateFolder: folders.create_folder, c.DeleteFolder: folders.delete_folder,
     c.RenameFolder: folders.rename_folder, c.Subscribe: folders.subscribe, c.SetQuota: folders.set_quota,
-    c.Append: messages.append, c.Deliver: messages.deliver, c.CopyMessages: messages.copy_messages,
+    c.Append: messages.append, c.Deliver: delivering.deliver, c.CopyMessages: messages.copy_messages,
     c.Expunge: messages.expunge, c.SetFlags: flags.set_flags, **dispatch.WRITES,
 }  # fmt: skip
 LAZY_WRITES: dict[type[Any], Handler] = {

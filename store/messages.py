@@ -1,4 +1,4 @@
-"""Write calls on messages: append, deliver, copy, move, expunge (RFC 3501, 4315, 6851)."""
+"""Write calls on messages: append, copy, move, expunge (RFC 3501, 4315, 6851). Delivery: `store.mapi.delivering`."""
 
 from __future__ import annotations
 
@@ -51,21 +51,6 @@ def _signed(new: c.NewMessage, actor: str) -> c.NewMessage:
     except WireError as error:
         raise MapiError(Ec.ecInvalidParam, f"digest: {error}") from error
     return msgspec.structs.replace(new, digest=msgspec.structs.replace(new.digest, props=props))
-
-
-def deliver(tx: Transaction, call: c.Deliver) -> c.Stored:
-    """calls.Deliver."""
-    from store.mapi import delivering  # which stores messages, too
-
-    earlier = requests.known(tx, call.request_id, c.Stored) or requests.redelivered(tx, call)
-    if earlier is not None:
-        return earlier
-    check_quota(tx, call.message.digest.size, receiving=True)
-    stored = delivering.filed(tx, call)
-    if stored.mid:
-        tx.effects.delivered.append((stored.fid, stored.mid))
-    requests.remember_delivery(tx, call, stored)
-    return stored
 
 
 def check_quota(tx: Transaction, size: int, *, receiving: bool) -> None:

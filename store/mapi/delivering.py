@@ -18,7 +18,7 @@ from gromoxd.exmdb.pages import KEYWORD_SHIFT, SEEN, SYSTEM_MASK
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import encode_bag
 from gromoxd.mapi.types import fits
-from store import messages, references
+from store import messages, references, requests
 from store import wellknown as wk
 from store.attempt import attempt
 from store.changes import Pieces
@@ -32,6 +32,19 @@ from store.references import share_data
 from store.transaction import LostTransaction, Transaction
 
 log = logging.getLogger(__name__)
+
+
+def deliver(tx: Transaction, call: c.Deliver) -> c.Stored:
+    """calls.Deliver."""
+    earlier = requests.known(tx, call.request_id, c.Stored) or requests.redelivered(tx, call)
+    if earlier is not None:
+        return earlier
+    messages.check_quota(tx, call.message.digest.size, receiving=True)
+    stored = filed(tx, call)
+    if stored.mid:
+        tx.effects.delivered.append((stored.fid, stored.mid))
+    requests.remember_delivery(tx, call, stored)
+    return stored
 
 
 def filed(tx: Transaction, call: c.Deliver) -> c.Stored:
