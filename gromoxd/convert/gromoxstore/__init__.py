@@ -7,6 +7,7 @@ from gromoxd.convert.gromoxstore.reader import (
     GromoxRule,
     GromoxStore,
     OutOfOffice,
+    Version,
 )
 
-__all__ = ["GromoxFolder", "GromoxMessage", "GromoxPermission", "GromoxRule", "GromoxStore", "OutOfOffice"]
+__all__ = ["GromoxFolder", "GromoxMessage", "GromoxPermission", "GromoxRule", "GromoxStore", "OutOfOffice", "Version"]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from gromoxd.convert.gromoxstore import content
 from gromoxd.convert.gromoxstore.values import name_of, text_of, value_of
@@ -43,6 +45,8 @@ EXTERNAL = frozenset(
 ROOT, FIRST_PRIVATE = 0x01, 0x09
 OLDEST, NEWEST = 1, 40
 """Schema versions that are looked at; the tables that are read here did not change within them."""
+GENERATED = ".midb"
+"""The ending of RFC 5322 texts that were made of the message for IMAP."""
 MOST_DEPTH = 20
 EMBEDDED_MESSAGE = 5
 
@@ -60,9 +64,17 @@ class GromoxFolder:
     messages: int
 
 
+class Version(NamedTuple):
+    """A message and the change numbers of its content and of its read mark."""
+
+    mid: int
+    cn: int
+    read_cn: int
+
+
 @dataclass(slots=True)
 class GromoxMessage:
-    """A message. `eml`: its RFC 5322 text if that is there. `problems`: values that could not be read."""
+    """A message. `eml`: its RFC 5322 text if it was delivered with one. `problems`: values that could not be read."""
 
     mid: int
     item: Item
@@ -111,7 +123,7 @@ class OutOfOffice:
 
 
 class GromoxStore:
-    """The mailbox in a folder. WireError when there is none. Close it."""
+    """The mailbox in a folder, with its GUID (b"" when it has none). WireError when there is no mailbox. Close it."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -122,6 +134,7 @@ class GromoxStore:
             self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
             settings = dict(self._db.execute("SELECT config_id, config_value FROM configurations"))
             self.version = int(settings.get(10, 0))
+            self.guid = _guid(settings.get(1))
             self._names = self._read_names()
             self.private = bool(self._db.execute("SELECT 1 FROM folders WHERE folder_id=9").fetchall())
         except (sqlite3.Error, ValueError, TypeError) as error:
@@ -216,6 +229,8 @@ class GromoxStore:
     def _eml(self, mid_string: Any) -> bytes:
         if not isinstance(mid_string, str) or not mid_string or "/" in mid_string or mid_string.startswith("."):
             return b""
+        if mid_string.endswith(GENERATED):
+            return b""
         try:
             with open(os.path.join(self.folder, "eml", mid_string), "rb") as file:
                 return file.read()
@@ -272,7 +287,73 @@ class GromoxStore:
             number = built_in_id(name) or item.foreign_id(name)
         bag[number << 16 | kind] = value_of(kind, stored)
 
+    # ------------------------------------------------------------------------------------------ changes
+
+    def versions(self, fid: int) -> list[Version]:
+        """A folder's messages in the order that IMAP had them in, with the numbers of their last changes."""
+        read_cn = "read_cn" if self.private else "0"
+        sql = (
+            f"SELECT message_id, change_number, ifnull({read_cn}, 0) FROM messages WHERE parent_fid=? AND NOT"
+            " is_deleted"
+        )
+        uids = self._uids(fid)
+        found = [Version(*row) for row in self._db.execute(sql, (fid,))]
+        last = 1 << 32
+        return sorted(found, key=lambda one: (uids.get(one.mid, last), one.mid))
+
+    def associated(self, fid: int) -> set[int]:
+        """Those of a folder's messages that are associated ones."""
+        sql = "SELECT message_id FROM messages WHERE parent_fid=? AND is_associated"
+        return {mid for (mid,) in self._db.execute(sql, (fid,))}
+
+    def _uids(self, fid: int) -> dict[int, int]:
+        return dict(self._index("SELECT message_id, uid FROM messages WHERE folder_id=?", fid))
+
+    def subscribed(self) -> list[int]:
+        """The folders that IMAP clients were subscribed to, as far as the index of these is there."""
+        return [fid for (fid,) in self._index("SELECT folder_id FROM folders WHERE unsub=0")]
+
+    def _index(self, sql: str, *values: int) -> list[Any]:
+        """Rows of IMAP's index; none when it is not there: it can be made anew."""
+        path = os.path.join(self.folder, "exmdb", "midb.sqlite3")
+        if not os.path.exists(path):
+            return []
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+                return db.execute(sql, values).fetchall()
+        except sqlite3.Error:
+            return []
+
+    def readers(self) -> list[tuple[str, int, int]]:
+        """Of a public store: (user, folder, message) for each message that a user has read."""
+        if self.private:
+            return []
+        sql = (
+            "SELECT username, parent_fid, r.message_id FROM read_states r JOIN messages m USING (message_id)"
+            " WHERE NOT is_deleted AND parent_fid IS NOT NULL ORDER BY username, parent_fid"
+        )
+        return [(text_of(user), fid, mid) for user, fid, mid in self._db.execute(sql)]
+
     # ------------------------------------------------------------------------------------------ settings
+
+    def store_properties(self) -> Item:
+        """The properties of the mailbox itself; broken ones are left out."""
+        return self._properties("SELECT proptag, propval FROM store_properties")
+
+    def folder_properties(self, fid: int) -> Item:
+        """The properties of a folder; broken ones are left out."""
+        return self._properties("SELECT proptag, propval FROM folder_properties WHERE folder_id=?", fid)
+
+    def _properties(self, sql: str, *values: int) -> Item:
+        item = Item()
+        for tag, stored in self._db.execute(sql, values):
+            with suppress(WireError):
+                self._take(item, item.props, int(tag) & 0xFFFFFFFF, stored)
+        return item
+
+    def name_of(self, number: int) -> PropertyName | None:
+        """The name of a property id of this mailbox, as rules use them."""
+        return self._names.get(number)
 
     def addresses(self, name: str) -> list[str]:
         """The lines of config/delegates.txt or config/sendas.txt."""
@@ -302,3 +383,10 @@ class GromoxStore:
 
 def _number(text: str | None) -> int:
     return int(text) if text is not None and text.isascii() and text.isdigit() else 0
+
+
+def _guid(stored: Any) -> bytes:
+    try:
+        return UUID(text_of(stored)).bytes_le
+    except (TypeError, ValueError):
+        return b""

@@ -81,7 +81,7 @@ def _as_call(name: PropertyName) -> Name:
 
 def save_item(
     account: Account, fid: int, item: Item, *, names: NameIds | None = None, received: int | None = None,
-    read: bool | None = None, spool: Spool | None = None, request_id: bytes = b"",
+    read: bool | None = None, spool: Spool | None = None, request_id: bytes = b"", associated: bool = False,
 ) -> Saved:  # fmt: skip
     """Make a message of an item in folder `fid`.
 
@@ -91,7 +91,7 @@ def save_item(
     """
     known = names or NameIds(account)
     known.learn(_names(item, 0))
-    message = WorkingMessage.create(account, fid, spool=spool)
+    message = WorkingMessage.create(account, fid, associated=associated, spool=spool)
     try:
         props = dict(item.props)
         flags = props.get(PidTagMessageFlags)

@@ -38,6 +38,7 @@ FOLDERS = (
     (0x0F, 0x09, "Calendar", "IPF.Appointment"), (0x13, 0x09, "Contacts", "IPF.Contact"),
     (0x03, 0x01, "Spooler Queue", "IPF.Note"),
 )  # fmt: skip
+GUID = "5dae1c60-1d4a-4c1e-9d3c-2f6f0a1b2c3d"
 EXTERNAL = {0x1000, 0x007D, 0x1013, 0x1009, 0x3701}
 
 
@@ -51,6 +52,7 @@ class Made:
         self.db = sqlite3.connect(folder / "exmdb" / "exchange.sqlite3")
         self.db.executescript(SCHEMA)
         self.db.execute("INSERT INTO configurations VALUES (10, ?)", (version,))
+        self.db.execute("INSERT INTO configurations VALUES (1, ?)", (GUID,))
         self._id, self._cn = 0x10000, 0
         for fid, parent, name, kind in FOLDERS:
             self.folder_row(fid, parent, name, kind, search=fid == 3)
