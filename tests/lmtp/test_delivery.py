@@ -279,3 +279,10 @@ def test_body_moves_to_a_file_and_back_to_nothing() -> None:
     assert body.fingerprint("s", "m") != body.fingerprint("s", "n")
     body.close()
     assert body.file is None
+
+
+def test_the_address_that_a_mailbox_is_meant_by(world: World) -> None:
+    """None for members of a list, unless they are named themselves, too."""
+    world.send("team@example.test", "alice+work@example.test")
+    told = {maildir: call.recipient for maildir, call in world.store.deliveries}
+    assert told == {"/m/alice": "alice+work@example.test", "/m/bob": "", "/m/carol": ""}

@@ -93,7 +93,8 @@ class Delivery:
     ) -> dict[str, Job]:
         """One job a mailbox, by maildir, however many of the recipients lead there.
 
-        `users` with the addresses that they are meant by. `request_id` makes one of a fingerprint.
+        `users` with the addresses that they are meant by, '' for members of lists. `request_id` makes one of a
+        fingerprint.
         """
         jobs: dict[str, Job] = {}
         for address, user in users:
@@ -101,6 +102,8 @@ class Delivery:
                 mark = body.fingerprint(sender, user.maildir)
                 where, internal = self._directory.mailbox(user), self._is_internal(sender, user)
                 jobs[user.maildir] = Job(user, where, request_id(mark), mark, address, internal)
+            elif not jobs[user.maildir].recipient:
+                jobs[user.maildir].recipient = address
         return jobs
 
     def _is_internal(self, sender: str, user: User) -> bool:

@@ -110,7 +110,7 @@ class DeliveryService:
         """Deliver to every mailbox, and say how it went: one answer for each recipient in LMTP, one in SMTP."""
         assert isinstance(body, TracedBody)
         named = zip(envelope.recipients, envelope.targets, strict=True)
-        users = [(address, user) for address, target in named for user in target.users]
+        users = [("" if target.is_list else address, user) for address, target in named for user in target.users]
         jobs = self._delivery.jobs(
             envelope.sender, users, body, lambda mark: self._refused.get(mark) or self._random(16)
         )
