@@ -48,7 +48,7 @@ def find(name: str) -> str | None:
 
     Globally unique identifiers (RFC 5545 3.2.19) such as `/example.org/20250101_1/Europe/Berlin` are such paths.
     """
-    name = name.strip().strip('"').strip()[:_LONGEST_NAME]
+    name = name.strip().strip('"').strip()[:_LONGEST_NAME].removeprefix("posix/")
     found = _exact(name)
     if found is None and "/" in name:
         parts = name.strip("/").split("/")
@@ -68,7 +68,10 @@ def _exact(name: str) -> str | None:
     found = _IANA.get(lowered) or _PRIMARY.get(lowered) or _IANA.get(lowered.replace(" ", "_"))
     if found is not None:
         return found
-    return name if _zone(name) is not None else None
+    return name if lowered not in _OF_THE_SYSTEM and not lowered.startswith("right/") and _zone(name) else None
+
+
+_OF_THE_SYSTEM = frozenset(("localtime", "posixrules", "factory"))
 
 
 @lru_cache(maxsize=1024)

@@ -231,12 +231,12 @@ def _write_attendee(row: Bag, rsvp: bool, method: str) -> bytes:
     elif kind == CC:
         params["ROLE"] = "OPT-PARTICIPANT"
     status = _PARTSTAT.get(number_of(row, p.PidTagRecipientTrackStatus))
-    if method not in ("CANCEL",):
+    if method != "CANCEL":
         params["PARTSTAT"] = status or "NEEDS-ACTION"
     if rsvp:
         params["RSVP"] = "TRUE"
     answered = seconds_of(row.get(p.PidTagRecipientTrackStatusTime))
-    if answered and status:
+    if answered and status and method != "CANCEL":
         params["X-MS-OLK-RESPTIME"] = time_text(answered, utc=True)
     return line("ATTENDEE", f"mailto:{address}" if address else NO_MAIL, params)
 

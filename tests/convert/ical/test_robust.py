@@ -1,0 +1,115 @@
+"""Any octets give items or WireError, in bounded time; and any item can be written."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from gromoxd.convert.ical import items_of, method_of, periods_of, to_ical
+from gromoxd.convert.item import Item
+from gromoxd.errors import WireError
+from gromoxd.mapi.bag import check_bag
+from loadtest.bench.recurrence import calendar as busy
+from tests.convert.ical.build import calendar, event
+from tests.convert.ical.made import MADE
+from tests.convert.ical.test_meetings import NINE, PEOPLE, meeting
+from tests.convert.ical.test_parts import alarm
+
+ZONE = "\r\n".join([
+    "BEGIN:VTIMEZONE", "TZID:Ours", "BEGIN:STANDARD", "DTSTART:16010101T030000", "TZOFFSETFROM:+0200",
+    "TZOFFSETTO:+0100", "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU", "END:STANDARD", "BEGIN:DAYLIGHT",
+    "DTSTART:16010101T020000", "TZOFFSETFROM:+0100", "TZOFFSETTO:+0200",
+    "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU", "END:DAYLIGHT", "END:VTIMEZONE",
+])  # fmt: skip
+SMALL = calendar(ZONE, event(NINE, "Ours", [
+    "RRULE:FREQ=MONTHLY;BYDAY=-1FR;COUNT=9", "EXDATE;TZID=Ours:20240426T090000", "RDATE:20240501T090000Z", *PEOPLE,
+    "ATTACH;ENCODING=BASE64;VALUE=BINARY:aGk=", alarm("TRIGGER:-PT15M"),
+]), head=["METHOD:REQUEST"])  # fmt: skip
+DAYS = [f"{month:02}{day:02}" for month in range(1, 13) for day in range(1, 29)]
+SLOWEST = 0.5
+"""Seconds that a mutation may take."""
+
+
+def tried(data: bytes) -> None:
+    begin = time.perf_counter()
+    try:
+        items = items_of(data, zone="Europe/Berlin", user="bob@x.test")
+        method_of(data), periods_of(data)
+    except WireError:
+        items = []
+    for item in items:
+        check_all(item)
+    to_ical(items)
+    assert time.perf_counter() - begin < SLOWEST, data
+
+
+def check_all(item: Item) -> None:
+    check_bag(item.props)
+    for row in item.recipients:
+        check_bag(row)
+    for attachment in item.attachments:
+        check_bag(attachment.props)
+        if attachment.embedded is not None:
+            check_all(attachment.embedded)
+
+
+def test_every_octet_flipped() -> None:
+    for place in range(0, len(SMALL), 3):
+        data = bytearray(SMALL)
+        data[place] ^= 0x1F
+        tried(bytes(data))
+
+
+def test_every_truncation() -> None:
+    for end in range(0, len(SMALL), 3):
+        tried(SMALL[:end])
+
+
+def mutated(chance: random.Random, data: bytes) -> bytes:
+    octets = bytearray(data)
+    for _ in range(chance.randrange(1, 6)):
+        place = chance.randrange(len(octets))
+        kind = chance.randrange(4)
+        if kind == 0:
+            octets[place] = chance.randrange(256)
+        elif kind == 1:
+            octets[place : place + 1] = chance.choice((b"9", b"0", b"-", b";", b":", b",", b"Z", b"\r\n", b"999999999"))
+        elif kind == 2:
+            del octets[place : place + chance.randrange(1, 20)]
+        else:
+            other = chance.randrange(len(octets))
+            octets[place:place] = octets[other : other + chance.randrange(40)]
+    return bytes(octets) or b"x"
+
+
+@pytest.mark.slow
+def test_mutations() -> None:
+    chance = random.Random(2445)
+    samples = [SMALL, meeting("REPLY", *PEOPLE), meeting("COUNTER", *PEOPLE), busy(3), *list(MADE.values())[::6]]
+    for _ in range(10_000):
+        tried(mutated(chance, chance.choice(samples)))
+
+
+@pytest.mark.parametrize("lines", [
+    ["RRULE:FREQ=SECONDLY"], ["RRULE:FREQ=MINUTELY;BYMONTH=2;BYMONTHDAY=30"], ["RRULE:FREQ=DAILY;INTERVAL=999999999"],
+    ["RRULE:FREQ=YEARLY;BYDAY=" + ",".join(f"{i}MO" for i in range(1, 53))] * 50,
+    ["RDATE:" + ",".join(f"2024{day}T{hour:02}0000" for day in DAYS for hour in range(24))],
+    ["EXDATE:" + ",".join(f"2024{day}T090000" for day in DAYS)] * 30 + ["RRULE:FREQ=DAILY"],
+    ["RRULE:FREQ=DAILY;UNTIL=99991231T000000Z", "RDATE:16010101T000000"],
+    ["DTSTART:45001231T235959", "RRULE:FREQ=DAILY"],
+    ["DURATION:P9999999D"],
+])  # fmt: skip
+def test_heavy(lines: list[str]) -> None:
+    begin = time.perf_counter()
+    items = items_of(calendar(event(NINE, "Europe/Berlin", lines)))
+    to_ical(items)
+    assert time.perf_counter() - begin < 2
+    check_all(items[0])
+
+
+def test_empty_items() -> None:
+    made = to_ical([Item()])
+    assert b"BEGIN:VEVENT" in made and to_ical([]).startswith(b"BEGIN:VCALENDAR")
+    assert to_ical([Item({0x001A001F: "IPM.Task"})]).count(b"BEGIN:VTODO") == 1
