@@ -1,6 +1,7 @@
 """Writing heaps, B-trees in them, property contexts and tables ([MS-PST] 2.3): the inverse of three readers.
 
-Sizes are those of the document: a heap item has at most 3,580 octets, what is larger becomes a subnode.
+Sizes are those of the document: a heap item has at most 3,580 octets, what is larger becomes a subnode. The
+header of a B-tree is a heap's first item, as Outlook has it: some readers look for it there and nowhere else.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _EIGHT: Final = (
     PropType.PtypFloating64,
     PropType.PtypFloatingTime,
 )
+_INFO: Final = Struct("<BB4HIII")
 _TAGS: Final = Struct("<IHBB")
 LTP_ROW_ID, LTP_ROW_VER = 0x67F20003, 0x67F30003
 NOT_OF_THE_TYPE: Final = (StructError, TypeError, AttributeError, OverflowError, UnicodeEncodeError)
@@ -103,9 +105,8 @@ class HeapWriter:
         self.subnodes.append((nid, bid, 0))
         return nid
 
-    def tree(self, key: int, records: Sequence[bytes], size: int) -> int:
-        """A BTH of sorted records of `size` octets, keys included; the HID of its header ([MS-PST] 2.3.2)."""
-        header = self.item(bytes(8))
+    def tree(self, header: int, key: int, records: Sequence[bytes], size: int) -> None:
+        """A BTH of sorted records of `size` octets, keys included; `header`: an item of 8 octets ([MS-PST] 2.3.2)."""
         level, root = 0, 0
         entries = list(records)
         while entries:
@@ -117,8 +118,7 @@ class HeapWriter:
                 break
             entries = [first + hid.to_bytes(4, "little") for first, hid in hids]
             level += 1
-        self._replace(header, Struct("<BBBBI").pack(_BTH, key, size - key, level, root))
-        return header
+        self.replace(header, Struct("<BBBBI").pack(_BTH, key, size - key, level, root))
 
     def finish(self, root: int) -> int:
         """Write the heap; the bid of its data tree."""
@@ -140,7 +140,8 @@ class HeapWriter:
         size = self.ndb.max_block
         return self.ndb.blocks([block.ljust(size, b"\0") if at < last else block for at, block in enumerate(blocks)])
 
-    def _replace(self, hid: int, data: bytes) -> None:
+    def replace(self, hid: int, data: bytes) -> None:
+        """Other octets, as many, for an item."""
         bits = self.ndb.layout.hid_bits + 5
         number, index = hid >> bits, (hid & (1 << bits) - 1) >> 5
         if number == len(self._done):
@@ -176,6 +177,7 @@ def write_properties(
     `objects`: property id -> nid and size of a subnode, for values that are objects. Values that are not of their
     tag's type are left out."""
     heap = HeapWriter(ndb, TYPE_PC)
+    root = heap.item(bytes(8))
     records = []
     for tag in sorted(bag):
         raw = _record_value(heap, tag & 0xFFFF, bag[tag])
@@ -184,7 +186,7 @@ def write_properties(
     for prop_id, (nid, size) in (objects or {}).items():
         records.append((prop_id, int(PropType.PtypObject), heap.item(Struct("<II").pack(nid, size & 0xFFFFFFFF))))
     unique = {record[0]: Struct("<HHI").pack(*record) for record in records}
-    root = heap.tree(2, [unique[prop_id] for prop_id in sorted(unique)], 8)
+    heap.tree(root, 2, [unique[prop_id] for prop_id in sorted(unique)], 8)
     return heap.finish(root), heap.subnodes
 
 
@@ -206,7 +208,8 @@ class TableWriter:
     def __init__(self, ndb: NdbWriter, tags: Sequence[int]) -> None:
         """`tags`: the columns besides the row's id and version."""
         self.ndb = ndb
-        self.heap = HeapWriter(ndb, TYPE_TC)
+        self.heap = heap = HeapWriter(ndb, TYPE_TC)
+        self._index = heap.item(bytes(8))
         self._rows: list[tuple[int, bytes]] = []
         others = [tag for tag in dict.fromkeys(tags) if tag not in (LTP_ROW_ID, LTP_ROW_VER)]
         sizes = {tag: _cell_size(tag & 0xFFFF) for tag in others}
@@ -223,6 +226,7 @@ class TableWriter:
         self._ends = (ends[4], max(ends[4], ends[2]), max(ends.values()))
         self._existence = self._ends[2]
         self._size = self._existence + -(-len(order) // 8)
+        self._info = heap.item(bytes(_INFO.size + _TAGS.size * len(order)))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -256,16 +260,15 @@ class TableWriter:
     def finish(self) -> tuple[int, int]:
         """Write the table: bids of its data tree and its subnode tree."""
         heap = self.heap
-        info = heap.item(bytes(22 + 8 * len(self._columns)))
         width = Struct("<I" + self.ndb.layout.row_index)
         index = sorted((row_id, number) for number, (row_id, _) in enumerate(self._rows))
-        hid_index = heap.tree(4, [width.pack(*entry) for entry in index], width.size)
+        heap.tree(self._index, 4, [width.pack(*entry) for entry in index], width.size)
         rows = self._write_rows()
-        octets = Struct("<BB4HIII").pack(TYPE_TC, len(self._columns), *self._ends, self._size, hid_index, rows, 0)
+        octets = _INFO.pack(TYPE_TC, len(self._columns), *self._ends, self._size, self._index, rows, 0)
         for tag in sorted(self._columns):
             octets += _TAGS.pack(tag, *self._columns[tag])
-        heap._replace(info, octets)
-        return heap.finish(info), self.ndb.subnodes(heap.subnodes)
+        heap.replace(self._info, octets)
+        return heap.finish(self._info), self.ndb.subnodes(heap.subnodes)
 
     def _write_rows(self) -> int:
         rows = [row for _, row in self._rows]

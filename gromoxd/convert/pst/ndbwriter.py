@@ -128,7 +128,7 @@ class NdbWriter:
         if not internal:
             data = self._encode(data, bid)
         if layout.compressed:
-            packed = zlib.compress(data, 1)
+            packed = zlib.compress(data)
             data = packed if len(packed) < size else data
             size = len(data)
         whole = -(-(size + layout.block_trailer_size) // layout.block_align) * layout.block_align

@@ -10,7 +10,7 @@ import pytest
 from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.pst import PstFile
 from gromoxd.convert.pst.encoding import crc, signature
-from gromoxd.convert.pst.heap import Heap
+from gromoxd.convert.pst.heap import TYPE_PC, Heap
 from gromoxd.convert.pst.layout import Bref
 from gromoxd.convert.pst.namewriter import NameWriter
 from gromoxd.convert.pst.ndb import Budget, Ndb
@@ -84,6 +84,15 @@ def test_mandatory_nodes_are_there() -> None:
     tables = [folder & ~0x1F | kind for folder in folders for kind in (0x0D, 0x0E, 0x0F)]
     templates = [0x60D, 0x60E, 0x60F, 0x610, 0x671, 0x692]
     assert {0x21, 0x61, 0x1E1, 0x201, *folders, *tables, *templates} <= nids
+
+
+def test_headers_of_trees_are_first_in_their_heaps() -> None:
+    """Some readers (the npm package pst-extractor) look for them nowhere else."""
+    with PstFile(made(count=1)) as pst:
+        for nid in (0x21, 0x61, 0x122, 0x12D, 0x12E, 0x60E, 0x200004):
+            heap = Heap(pst.ndb, pst.ndb.node(nid), Budget(1 << 20))
+            assert heap.root == (0x20 if heap.client == TYPE_PC else 0x40)
+            assert heap.item(0x20)[0] == 0xB5
 
 
 def test_names_are_found_by_their_buckets() -> None:
