@@ -1,7 +1,7 @@
 """Expansion of recurring meetings and conversion of calendars: `python -m loadtest.bench.recurrence [--rounds N]`.
 
-Printed as lines of Markdown, medians in milliseconds: a daily meeting with 200 exceptions (moved, renamed) expanded over
-a year, from its values and from its octets, the same with its times in UTC; and that meeting read from iCalendar and
+Printed as lines of Markdown, medians in milliseconds: a daily meeting with 200 exceptions (moved, renamed) expanded
+over a year, from its values and from its octets, the same in UTC; and that meeting read from iCalendar and
 written again. The bound of the first is 5 ms.
 """
 
