@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("gromoxd.cli.lists:lists", "Mailing lists."),
     "mailbox": ("gromoxd.cli.mailbox:mailbox", "Mailboxes: figures, verification, repair, contents."),
     "oof": ("gromoxd.cli.oof:oof", "Out-of-office messages."),
+    "migrate": ("gromoxd.cli.migrate:migrate", "Bring mailboxes from other servers."),
     "permission": ("gromoxd.cli.permission:permission", "Rights on folders, and delegates."),
     "queue": ("gromoxd.cli.queue:queue", "Mail that waits to be sent."),
     "quota": ("gromoxd.cli.mailbox:quota", "Size limits of mailboxes."),

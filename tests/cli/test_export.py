@@ -1,0 +1,99 @@
+"""gromoxctl export on stores that are running, and what import makes of it again."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+from pathlib import Path
+
+import vobject
+
+from gromoxd.convert.msg import from_msg
+from gromoxd.convert.tnef import from_tnef
+from gromoxd.exmdb import calls as c
+from gromoxd.exmdb.pages import ANSWERED, FLAGGED, SEEN
+from gromoxd.mapi import proptags as p
+from tests.cli.conftest import Ctl
+from tests.cli.served import ALICE, Served
+from tests.cli.test_import import contents, folder, imported, index
+from tests.contract.mail import mail
+from tests.convert.vcard.samples import GROUP, MODERN
+
+QUOTED = mail(2, body="From here\r\n>From there\r\n\r\nend")
+
+
+def fill(served: Served) -> None:
+    served.append(mail(1), flags=SEEN | ANSWERED, keywords=["work"])
+    served.append(QUOTED, flags=FLAGGED)
+    made = served.call(c.CreateFolder("Projects/\u00c4.b", "IPF.Note", served.request_id()))
+    served.append(mail(3), made.fid)
+
+
+def exported(ctl: Ctl, *words: str) -> dict[str, int]:
+    outcome = ctl("export", *words, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    assert found["failed"] == 0
+    folders: dict[str, int] = found["folders"]
+    return folders
+
+
+def test_mbox_and_back(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    fill(served)
+    assert exported(filled, "mbox", ALICE, str(tmp_path)) == {"INBOX": 2, "Projects/\u00c4.b": 1}
+    box = mailbox.mbox(str(tmp_path / "INBOX.mbox"))
+    assert [one["subject"] for one in box] == ["Message 1", "Message 2"]
+    assert [one.get_flags() for one in box] == ["ROA", "OF"]
+    box.close()
+    before, flags = contents(served), index(served)
+    found = imported(filled, "mbox", ALICE, str(tmp_path), "--into", "Back")
+    assert found["folders"] == {"Back/INBOX": 2, "Back/Projects/\u00c4.b": 1}
+    again = folder(served, "Back/INBOX")
+    assert contents(served, again) == before == [mail(1), QUOTED]
+    assert index(served, again) == flags
+
+
+def test_maildir_and_back(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    fill(served)
+    assert exported(filled, "maildir", ALICE, str(tmp_path)) == {"INBOX": 2, "Projects/\u00c4.b": 1}
+    assert exported(filled, "maildir", ALICE, str(tmp_path)) == {"INBOX": 2, "Projects/\u00c4.b": 1}
+    box = mailbox.Maildir(str(tmp_path))
+    assert sorted(one.get_flags() for one in box) == ["F", "RSa"]
+    assert (tmp_path / ".Projects.&AMQ-_b" / "cur").is_dir()
+    found = imported(filled, "maildir", ALICE, str(tmp_path), "--into", "Back")
+    assert found["folders"] == {"Back": 2, "Back/Projects/\u00c4_b": 1}
+    again = folder(served, "Back")
+    assert contents(served, again) == [mail(1), QUOTED]
+    assert index(served, again) == index(served)
+
+
+def test_eml_one_folder(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    fill(served)
+    assert exported(filled, "eml", ALICE, str(tmp_path), "--folder", "projects") == {"Projects/\u00c4.b": 1}
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.eml")] == ["Projects/\u00c4.b/00000001.eml"]
+
+
+def test_vcf(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    source = tmp_path / "in.vcf"
+    source.write_text(MODERN + GROUP)
+    imported(filled, "vcf", ALICE, str(source))
+    assert exported(filled, "vcf", ALICE, str(tmp_path / "out")) == {"Contacts": 2}
+    cards = list(vobject.readComponents((tmp_path / "out" / "Contacts.vcf").read_text()))
+    assert [card.fn.value for card in cards] == ["Dr. J\u00fcrgen M\u00fcller", "The Team"]
+    assert cards[0].contents["x-unknown"][0].value == "some thing, kept"
+    assert cards[0].uid.value == "urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1"
+
+
+def test_msg_and_tnef(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    fill(served)
+    for kind, read in (("msg", from_msg), ("tnef", from_tnef)):
+        assert exported(filled, kind, ALICE, str(tmp_path / kind), "--folder", "INBOX") == {"INBOX": 2}
+        item = read((tmp_path / kind / "INBOX" / f"00000001.{kind}").read_bytes())
+        assert item.props[p.PidTagSubject] == "Message 1"
+        assert item.props[p.PidTagBody] == "This is body 1.\r\n"
+
+
+def test_a_folder_that_is_not_there(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    assert filled("export", "eml", ALICE, str(tmp_path), "--folder", "None").err == (
+        "gromoxctl: the folder None does not exist\n"
+    )
