@@ -27,7 +27,7 @@ from store.mapi import deleting, meetings, outgoing, outofoffice, rulebook, rule
 from store.mapi.arriving import Arriving, header_of
 from store.mapi.marks import MARKS, mark
 from store.mapi.rows import find
-from store.mapi.ruleplan import Failed, Plan, RuleError, RuleFailure, Run
+from store.mapi.ruleplan import Plan, Run
 from store.references import share_data
 from store.transaction import LostTransaction, Transaction
 
@@ -158,9 +158,7 @@ def _affordable(run: Run) -> list[int]:
         try:
             messages.check_quota(run.tx, run.call.message.digest.size * len(folders), receiving=True)
         except MapiError as error:
-            failure = RuleFailure(RuleError.QUOTA, str(error), lasting=False)
-            rule = run.book.rules[0]
-            run.plan.failed.append(Failed(rule, 0, 0, failure))
+            log.warning("rules make no copies", extra={"mailbox": run.owner, "error": str(error)})
             return folders[:1]
     return folders
 

@@ -24,7 +24,6 @@ class RuleError(IntEnum):
     RIGHTS = 0x7
     TEMPLATE = 0xA
     EXECUTION = 0xB
-    QUOTA = 0xC
     RECIPIENTS = 0xD
 
 

@@ -137,6 +137,7 @@ def _add(tx: Transaction, fid: int, props: Bag) -> None:
     kept = checked(props)
     if any(tag not in kept for tag in NEEDED):
         raise MapiError(Ec.ecInvalidParam, "rule without condition, actions, state or provider")
+    _forget_answers(tx, 0, kept)
     tx.db.execute("INSERT INTO rules VALUES (?,?,?,?)", (tx.new_ids(), fid, _sequence(kept), _encoded(kept)))
 
 
@@ -146,11 +147,23 @@ def _modify(tx: Transaction, fid: int, props: Bag) -> None:
     if found is None:
         raise MapiError(Ec.ecNotFound, "rule")
     kept = decode_bag(found[0]) | checked(props)
+    _forget_answers(tx, rule_id, kept)
     tx.db.execute("UPDATE rules SET sequence=?, props=? WHERE rule_id=?", (_sequence(kept), _encoded(kept), rule_id))
 
 
+def _forget_answers(tx: Transaction, rule_id: int, props: Bag) -> None:
+    """ST_CLEAR_OOF_HIST: who was answered is answered anew; it is a request, not kept ([MS-OXORULE] 2.2.1.3.1.3)."""
+    state = props.get(p.PidTagRuleState)
+    if isinstance(state, int) and state & RuleState.ST_CLEAR_OOF_HIST:
+        props[p.PidTagRuleState] = state & 0x7FFFFFFF
+        tx.db.execute("DELETE FROM auto_replies WHERE rule=?", (rule_id,))
+
+
 def _remove(tx: Transaction, fid: int, props: Bag) -> None:
-    tx.db.execute("DELETE FROM rules WHERE rule_id=? AND fid=?", (_rule_id(props), fid))
+    rule_id = _rule_id(props)
+    tx.db.execute("DELETE FROM rules WHERE rule_id=? AND fid=?", (rule_id, fid))
+    if rule_id:
+        tx.db.execute("DELETE FROM auto_replies WHERE rule=?", (rule_id,))
 
 
 def _rule_id(props: Bag) -> int:

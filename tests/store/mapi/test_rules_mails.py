@@ -10,6 +10,7 @@ import pytest
 
 from gromoxd.convert.digest import digest_message
 from gromoxd.exmdb import calls as c
+from gromoxd.exmdb.rulecalls import MODIFY, REMOVE, ModifyRules, RuleChange
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.ids import eid_int
 from gromoxd.mapi.rules import ActionBlock, ActionType, Bounce, ForwardFlavor, Reply, ReplyFlavor, RuleState
@@ -194,6 +195,23 @@ def test_oof_reply_once_to_each(box: Harness) -> None:
     oof(box, text="", external_text="", state=1)
     deliver(box, mail())
     assert [one.recipients for one in taken(box)] == [[SENDER]]
+
+
+def test_the_history_of_answers_is_cleared(box: Harness) -> None:
+    keep = int(RuleState.ST_ONLY_WHEN_OOF | RuleState.ST_KEEP_OOF_HIST)
+    add(box, standard(EVERYTHING, replying(template(box), kind=ActionType.OP_OOF_REPLY), state=keep))
+    oof(box, text="", external_text="")
+    deliver(box, mail())
+    deliver(box, mail())
+    assert len(taken(box)) == 1
+    [(rule_id,)] = box.sql("SELECT rule_id FROM rules")
+    clear = RuleChange(MODIFY, {p.PidTagRuleId: rule_id, p.PidTagRuleState: keep - 0x80000000})
+    box.call(ModifyRules(INBOX, [clear], b""), actor=OWNER)
+    assert states(box) == {"rule": keep}
+    deliver(box, mail())
+    assert len(taken(box)) == 1
+    box.call(ModifyRules(INBOX, [RuleChange(REMOVE, {p.PidTagRuleId: rule_id})], b""), actor=OWNER)
+    assert box.sql("SELECT count(*) FROM auto_replies") == [(0,)]
 
 
 @pytest.mark.parametrize(
