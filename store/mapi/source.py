@@ -13,15 +13,24 @@ from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.named import FIRST_OWN, PropertyName
+from gromoxd.mapi.named import FIRST_NAMED, FIRST_OWN, PropertyName
+from gromoxd.mapi.named_tags import (
+    PidLidClassification,
+    PidLidClassificationDescription,
+    PidLidClassified,
+    PidLidFlagRequest,
+)
 from gromoxd.mapi.proptags import (
     PROP_COMPOSED,
     PidTagAttachDataBinary,
     PidTagAttachDataObject,
+    PidTagAutoForwarded,
+    PidTagAutoResponseSuppress,
     PidTagBody,
     PidTagClientSubmitTime,
     PidTagConversationIndex,
     PidTagConversationTopic,
+    PidTagExpiryTime,
     PidTagHtml,
     PidTagImportance,
     PidTagInReplyToId,
@@ -40,6 +49,7 @@ from gromoxd.mapi.proptags import (
     PidTagReadReceiptRequested,
     PidTagReadReceiptSmtpAddress,
     PidTagReplyRecipientEntries,
+    PidTagReplyTime,
     PidTagRtfCompressed,
     PidTagSenderAddressType,
     PidTagSenderEmailAddress,
@@ -73,7 +83,8 @@ SHAPING_OWN = SHAPING | {
     PidTagConversationTopic, PidTagReadReceiptRequested, PidTagOriginatorDeliveryReportRequested, PidTagListHelp,
     PidTagListSubscribe, PidTagListUnsubscribe, PidTagReadReceiptName, PidTagReadReceiptEmailAddress,
     PidTagReadReceiptSmtpAddress, PidTagReplyRecipientEntries, PidTagSenderAddressType,
-    PidTagSentRepresentingAddressType,
+    PidTagSentRepresentingAddressType, PidTagExpiryTime, PidTagReplyTime, PidTagAutoResponseSuppress,
+    PidTagAutoForwarded, PidLidFlagRequest, PidLidClassified, PidLidClassification, PidLidClassificationDescription,
 }  # fmt: skip
 """The same for a message that was not delivered. A delivered one keeps the form in which it came when a client sets
 such a property, which is often one that the store worked out for it."""
@@ -95,7 +106,14 @@ def shapes(tx: Transaction, data: Data, edit: Edit) -> bool:
         return True
     if data.referring:
         return bool(tags & SHAPING)
+    if _is_calendar(data.message_class) and any(FIRST_NAMED <= prop_id(tag) < FIRST_OWN for tag in tags):
+        return True
     return bool(tags & SHAPING_OWN) or bool(_header_names(tx, tags))
+
+
+def _is_calendar(message_class: str) -> bool:
+    """Whether the form has a calendar part, which is made of properties that all have names."""
+    return message_class.upper().startswith(("IPM.APPOINTMENT", "IPM.SCHEDULE.MEETING"))
 
 
 def _smime(message_class: str) -> bool:
