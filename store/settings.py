@@ -61,7 +61,7 @@ class StoreSettings:
         30, "Mail with more Received fields is passed on by no rule and answered by none.", kind="int", low=1, high=1000
     )
     oof_subject: str = setting(
-        "Automatic reply: ", "What the subject of an out-of-office message begins with.", kind="str"
+        "Automatic reply:", "What the subject of an out-of-office message begins with.", kind="str"
     )
     deferred_actions_max: int = setting(
         1000, "Deferred action messages, which clients fetch, kept in a mailbox (0: none are made).", kind="int", low=0,

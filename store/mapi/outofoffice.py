@@ -113,7 +113,7 @@ def answer(run: Run) -> None:
         log.info("out-of-office message not sent", extra={"mailbox": run.owner, "reason": reason, "sender": sender})
         return
     own = settings.subject if inside else settings.external_subject
-    subject = own or f"{run.tx.settings.oof_subject}{run.view.get(p.PidTagSubject) or ''}"
+    subject = own or f"{run.tx.settings.oof_subject} {run.view.get(p.PidTagSubject) or ''}"
     writer = run.writer()
     if run.call.recipient:
         writer = writer._replace(address=run.call.recipient)
