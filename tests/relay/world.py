@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ class Server:
         self._sock.bind(("127.0.0.1", 0))
         self._sock.listen(64)
         self.port = self._sock.getsockname()[1]
+        self._clients: list[Any] = []
         self._serving = [gevent.spawn(self._accept)]
 
     @property
@@ -99,14 +101,18 @@ class Server:
         return f"smtp://127.0.0.1:{self.port}"
 
     def close(self) -> None:
+        self._serving[0].kill()
+        gevent.joinall(self._serving, timeout=0.3)
         gevent.killall(self._serving)
-        self._sock.close()
+        for one in (self._sock, *self._clients):
+            one.close()
 
     def _accept(self) -> None:
         while True:
             client, _ = self._sock.accept()
             self.connections += 1
-            self._serving.append(gevent.spawn(lambda given: self._talk(given), client))
+            self._clients.append(client)
+            self._serving.append(gevent.spawn(partial(self._talk, client)))
 
     def _talk(self, client: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The relay hands mail to a Postfix with a milter, and that Postfix hands it back by LMTP: both sides of a real chain."""
+"""The relay hands mail to a Postfix with a milter, which hands it back by LMTP: both sides of a real chain."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from gromoxd.errors import WireError
 from gromoxd.exmdb.outgoing import NOTIFY_DELAY, NOTIFY_FAILURE, NOTIFY_NEVER, NOTIFY_SUCCESS
 
 LONGEST_LINE, MOST_LINES = 4096, 200
-_LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
+_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _STATUS = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?=\s|$)")
 _NOTIFY = ((NOTIFY_SUCCESS, "SUCCESS"), (NOTIFY_FAILURE, "FAILURE"), (NOTIFY_DELAY, "DELAY"))
 
@@ -62,7 +62,7 @@ class Replies:
             found = _LINE.fullmatch(line.rstrip(b"\r"))
             if found is None or len(line) > LONGEST_LINE or len(self._lines) >= MOST_LINES:
                 raise WireError("not an SMTP reply")
-            self._lines.append(_clean(found[3]))
+            self._lines.append(_clean(found[3] or b""))
             if found[2] != b"-":
                 lines, self._lines = tuple(self._lines), []
                 return Reply(int(found[1]), lines)

@@ -1,0 +1,187 @@
+"""From mailboxes into the spool: datagrams and files, who may send in whose name, what is refused."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+
+from gromoxd.errors import Ec, MapiError
+from gromoxd.exmdb import access as x
+from gromoxd.exmdb import outgoing as g
+from gromoxd.exmdb.api import SYSTEM, MailboxRef
+from store.outbox import marker_path, poke
+from tests.relay.test_engine import inbox
+from tests.relay.world import HOST, Relay
+from workers.relay.pull import Puller, complete
+
+ALICE, BOB, BOSS = (MailboxRef(f"{name}@example.test") for name in ("alice", "bob", "boss"))
+
+
+class Site(Relay):
+    """A relay that asks mailboxes."""
+
+    def start(self) -> None:
+        super().start()
+        (self.folder / "run").mkdir(exist_ok=True)
+        self.puller = Puller(
+            str(self.folder), self.people, self.store, self.disk, self.engine, self.local, lambda: self.settings, HOST,
+            lambda: self.now,
+        )  # fmt: skip
+        self.puller.start()
+
+    def stop(self) -> None:
+        self.puller.stop()
+        super().stop()
+
+    def submit(
+        self, sender: str = "", author: str = "", size: int = 10, to: str = "x@elsewhere.test", **more: bool
+    ) -> None:
+        sender = sender or ALICE.maildir
+        raw = f"From: <{author or sender}>\r\nSubject: s\r\n\r\n".encode() + b"x" * 62 + b"\r\n"
+        raw += (b"y" * 62 + b"\r\n") * (size // 64)
+        call = g.SubmitMime(raw, [to], sender, b"", g.Options(send_as=more.get("send_as", False)))
+        self.store.call(MailboxRef(sender), call, actor=sender)
+
+    def waiting(self, box: MailboxRef = ALICE) -> int:
+        return len(self.store.mailbox(box.maildir)._runner.tx.db.execute("SELECT id FROM outgoing").fetchall())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_datagram_brings_it(site: Site) -> None:
+    site.submit()
+    poke(str(site.folder), ALICE.maildir)
+    [(sender, recipients, octets, _)] = site.until(lambda: site.server.mails)
+    assert (sender, recipients) == (ALICE.maildir, ["x@elsewhere.test"])
+    assert octets.count(b"\r\nMessage-ID: <") == octets.count(b"\r\nDate: ") == 1
+    site.until(lambda: not site.waiting())
+
+
+def test_a_file_brings_it(site: Site) -> None:
+    site.stop()
+    site.submit()
+    marker = Path(marker_path(str(site.folder), ALICE.maildir))
+    marker.parent.mkdir()
+    marker.write_text(ALICE.maildir)
+    site.start()
+    site.until(lambda: site.server.mails)
+
+
+def test_long_mails_come_in_pieces(site: Site) -> None:
+    for _ in range(3):
+        site.submit(size=3 << 20)
+    site.server.extensions[:] = []
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: len(site.server.mails) == 3)
+    assert {len(mail[2]) > 3 << 20 for mail in site.server.mails} == {True}
+    assert len({mail[2].partition(b"Subject")[2] for mail in site.server.mails}) == 1
+
+
+def test_a_mail_that_was_taken_is_not_taken_again(site: Site) -> None:
+    """The store died before it knew that the relay has it."""
+    site.submit()
+    tx = site.store.mailbox(ALICE.maildir)._runner.tx
+    [before] = tx.db.execute("SELECT * FROM outgoing").fetchall()
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: not site.waiting() and site.server.mails)
+    with tx.db:
+        tx.db.execute("INSERT INTO outgoing VALUES (?,?,?,?,?,?,0,0,?)", (*before[:6], b"Subject: again\r\n\r\n"))
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: not site.waiting())
+    site.submit(to="y@elsewhere.test")
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: len(site.server.mails) == 2)
+    assert [mail[1] for mail in site.server.mails] == [["x@elsewhere.test"], ["y@elsewhere.test"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "send_as", "sent"),
+    [(0, False, False), (x.DELEGATES, False, True), (x.DELEGATES, True, False), (x.SENDERS, False, True),
+     (x.SENDERS, True, True)],
+)  # fmt: skip
+def test_in_the_name_of_another(site: Site, kind: int, send_as: bool, sent: bool) -> None:
+    if kind:
+        site.store.call(BOSS, x.SetDelegates(kind, [ALICE.maildir]), actor=BOSS.maildir)
+    site.submit(author=BOSS.maildir, send_as=send_as)
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: not site.waiting())
+    if sent:
+        site.until(lambda: site.server.mails)
+        assert inbox(site, ALICE.maildir) == []
+        return
+    [raw] = site.until(lambda: inbox(site, ALICE.maildir))
+    report = email.message_from_bytes(raw, policy=email.policy.default)
+    status = report.get_payload(1).get_payload(1)  # type: ignore[union-attr]
+    assert (status["Status"], site.server.mails) == ("5.7.60", [])  # type: ignore[index]
+
+
+def test_an_alias_is_one_s_own_name_and_nobody_s_is_none(site: Site) -> None:
+    site.submit(author="alias@example.test")
+    site.submit(author="nobody@example.test")
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: inbox(site, ALICE.maildir) and site.server.mails)
+    assert len(site.server.mails) == 1
+    assert b"From: <alias@example.test>" in site.server.mails[0][2]
+
+
+def test_a_store_that_is_away_is_asked_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.submit()
+    real, failing = site.store.call, [True, True]
+
+    def call(mailbox: MailboxRef, call: object, **more: object) -> object:
+        if failing and isinstance(call, g.GetOutgoing):
+            failing.pop()
+            raise MapiError(Ec.ecNetwork, "away")
+        return real(mailbox, call, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(site.store, "call", call)
+    monkeypatch.setattr("workers.relay.pull.RETRY_MIN", 0.02)
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: site.server.mails)
+
+
+def test_what_is_due_later_comes_later(site: Site) -> None:
+    raw = b"From: <alice@example.test>\r\n\r\nx\r\n"
+    call = g.SubmitMime(raw, ["x@elsewhere.test"], ALICE.maildir, b"", due=2_000_000_000)
+    site.store.call(ALICE, call, actor=ALICE.maildir)
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: site.puller._timers)
+    assert (site.puller._timers[ALICE.maildir][0], site.waiting(), site.server.mails) == (2_000_000_000.0, 1, [])
+
+
+def test_a_mailbox_with_nothing_is_no_longer_marked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = site.store.call
+
+    def call(mailbox: MailboxRef, call: object, **more: object) -> object:
+        asked.append(type(call).__name__)
+        return real(mailbox, call, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(site.store, "call", call)
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: asked)
+    gevent.sleep(0)
+    site.puller.ask(ALICE.maildir, last=True)
+    site.until(lambda: "OutgoingTaken" in asked)
+    assert asked[-1] == "OutgoingTaken"
+    assert site.store.call(ALICE, g.GetOutgoing(), actor=SYSTEM).mails == []
+
+
+def test_octets_are_made_whole() -> None:
+    token = b"\xab" * 16
+    made = complete(b"subject: s\r\n\r\ndate: x\r\n", token, "h", 0)
+    assert made.endswith(
+        b" 1970 00:00:00 +0000\r\nMessage-ID: <" + token.hex().encode() + b"@h>\r\nsubject: s\r\n\r\ndate: x\r\n"
+    )
+    whole = b"message-id: <x@y>\r\nDATE: now\r\n\r\n"
+    assert complete(whole, token, "h", 0) == whole
