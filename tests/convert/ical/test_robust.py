@@ -11,6 +11,7 @@ from gromoxd.convert.ical import items_of, method_of, periods_of, to_ical
 from gromoxd.convert.item import Item
 from gromoxd.errors import WireError
 from gromoxd.mapi.bag import check_bag
+from gromoxd.mapi.types import PropValue
 from loadtest.bench.recurrence import calendar as busy
 from tests.convert.ical.build import calendar, event
 from tests.convert.ical.made import MADE
@@ -70,16 +71,16 @@ def test_every_truncation() -> None:
 def mutated(chance: random.Random, data: bytes) -> bytes:
     octets = bytearray(data)
     for _ in range(chance.randrange(1, 6)):
-        place = chance.randrange(len(octets))
+        place = chance.randrange(len(octets) or 1)
         kind = chance.randrange(4)
         if kind == 0:
-            octets[place] = chance.randrange(256)
+            octets[place : place + 1] = bytes((chance.randrange(256),))
         elif kind == 1:
             octets[place : place + 1] = chance.choice((b"9", b"0", b"-", b";", b":", b",", b"Z", b"\r\n", b"999999999"))
         elif kind == 2:
             del octets[place : place + chance.randrange(1, 20)]
         else:
-            other = chance.randrange(len(octets))
+            other = chance.randrange(len(octets) or 1)
             octets[place:place] = octets[other : other + chance.randrange(40)]
     return bytes(octets) or b"x"
 
@@ -113,3 +114,26 @@ def test_empty_items() -> None:
     made = to_ical([Item()])
     assert b"BEGIN:VEVENT" in made and to_ical([]).startswith(b"BEGIN:VCALENDAR")
     assert to_ical([Item({0x001A001F: "IPM.Task"})]).count(b"BEGIN:VTODO") == 1
+
+
+def test_items_that_a_client_spoiled() -> None:
+    """Properties of a store may hold anything of their type."""
+    chance = random.Random(44)
+    (whole,) = items_of(SMALL)
+    for _ in range(1_500):
+        item = Item(dict(whole.props), whole.recipients, whole.attachments, whole.names)
+        for tag in chance.sample(sorted(item.props), 3):
+            item.props[tag] = spoiled(chance, tag, item.props[tag])
+        begin = time.perf_counter()
+        to_ical([item])
+        assert time.perf_counter() - begin < SLOWEST
+
+
+def spoiled(chance: random.Random, tag: int, value: PropValue) -> PropValue:
+    if isinstance(value, bytes) and value:
+        return mutated(chance, value)
+    if tag & 0xFFFF == 0x0040:
+        return chance.choice((0, 1, 2**63 - 1, 10**18, chance.randrange(2**62)))
+    if tag & 0xFFFF == 0x0003:
+        return chance.choice((-(2**31), -1, 0, 99, 2**31 - 1))
+    return '\0\r\n;:"\\😀' if isinstance(value, str) else value
