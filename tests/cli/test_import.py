@@ -11,6 +11,7 @@ import pytest
 
 from gromoxd.convert.item import Item
 from gromoxd.convert.msg import to_msg
+from gromoxd.convert.pst import PstFile
 from gromoxd.convert.tnef import to_tnef
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import objects as o
@@ -21,6 +22,7 @@ from gromoxd.mapi.times import filetime
 from tests.cli.conftest import Ctl
 from tests.cli.served import ALICE, Served
 from tests.contract.mail import mail
+from tests.convert.pst.made import made as pst_file
 from tests.convert.vcard.samples import GROUP, MODERN
 
 INBOX, CONTACTS = 0x0D, 0x13
@@ -292,3 +294,23 @@ def test_index_pages_are_read(served: Served) -> None:
     import msgspec
 
     assert msgspec.msgpack.decode(state, type=FolderState).fid == INBOX
+
+
+def test_pst(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    path = tmp_path / "old.pst"
+    path.write_bytes(pst_file(count=40))
+    found = imported(filled, "pst", ALICE, str(path))
+    with PstFile(path) as file:
+        folders = [(folder.path, len(list(folder.messages()))) for folder in file.folders()]
+    assert found["imported"] == sum(count for _, count in folders)
+    assert imported(filled, "pst", ALICE, str(path))["duplicates"] == found["imported"]
+    for name, count in found["folders"].items():
+        assert len(contents(served, folder(served, name))) == count
+
+
+def test_a_folder_below_the_inbox(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    (tmp_path / "Sub").mkdir()
+    (tmp_path / "Sub" / "m.eml").write_bytes(mail(1))
+    assert imported(filled, "eml", ALICE, str(tmp_path), "--into", "inbox")["folders"] == {"INBOX/Sub": 1}
+    (tmp_path / "Sub" / "n.eml").write_bytes(mail(2))
+    assert imported(filled, "eml", ALICE, str(tmp_path), "--into", "INBOX")["duplicates"] == 1

@@ -93,7 +93,9 @@ class Target:
         self.skipped = self.failed = 0
         self._pool = Pool(AT_ONCE)
         self._folders = store.folders()
-        self._paths = {path.casefold(): fid for fid, path in self._folders.paths.items() if not path.startswith("/")}
+        self._paths = {
+            path.casefold(): (fid, path) for fid, path in self._folders.paths.items() if not path.startswith("/")
+        }
         self._known: dict[int, set[bytes]] = {}
         self._stop: MapiError | None = None
 
@@ -105,9 +107,8 @@ class Target:
         if found.error:
             self._fail(found.where, found.error)
             return
-        path = self.path_of(found)
         try:
-            fid = self._folder(path, found)
+            fid, path = self._folder(self.path_of(found), found)
             key = key_of(found)
             if fid and not self.duplicates and self._is_known(fid, key, found):
                 self.skipped += 1
@@ -203,14 +204,23 @@ class Target:
         fid = _KINDS.get(container_of(found), _SPECIAL["inbox"])
         return self._folders.paths.get(fid, "INBOX")
 
-    def _folder(self, path: str, found: Found) -> int:
-        """The folder's number; 0 in a dry run for one that would be made."""
-        fid = self._paths.get(path.casefold(), 0)
-        if not fid and not self.dry:
-            made = self.account.call(c.CreateFolder(path, container_of(found), os.urandom(16)))
-            fid = self._paths[path.casefold()] = made.fid
-            self._known[fid] = set()
-        return fid
+    def _folder(self, path: str, found: Found) -> tuple[int, str]:
+        """The folder's number and its path as the mailbox has it; 0 in a dry run for one that would be made."""
+        fid, known = self._paths.get(path.casefold(), (0, ""))
+        if fid:
+            return fid, known
+        parts = path.split("/")
+        for size in range(len(parts) - 1, 0, -1):  # Inbox/New goes below INBOX
+            _, above = self._paths.get("/".join(parts[:size]).casefold(), (0, ""))
+            if above:
+                path = "/".join([above, *parts[size:]])
+                break
+        if self.dry:
+            return 0, path
+        made = self.account.call(c.CreateFolder(path, container_of(found), os.urandom(16)))
+        self._paths[path.casefold()] = self._paths[made.path.casefold()] = (made.fid, made.path)
+        self._known[made.fid] = set()
+        return made.fid, made.path
 
     # ------------------------------------------------------------------------------------------ duplicates
 
