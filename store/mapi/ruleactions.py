@@ -104,6 +104,9 @@ def _other_store(run: Run, rule: Rule, block: ActionBlock, target: MoveCopy) -> 
         return False
     if not may_pass_on(run, rule, [address]):
         return False
+    if not _sender(run):
+        stopped(run, rule.name, "a report")  # the report that it failed would be one of these again
+        return False
     options = Options(whole=True, store=owner, folder=folder.folder.counter)
     run.plan.mails.append(Mail(run.owner, [address], "put into another store", options=options))
     return True
@@ -225,25 +228,34 @@ def redirection(run: Run, recipients: list[str], why: str) -> Mail:
     return Mail(sender, recipients, why, head=head, offset=letters.trace_length(run.view.data.header))
 
 
+def _sender(run: Run) -> str:
+    """The envelope sender of a new mail: for a report none, lest it give a report again (RFC 5321 4.5.5)."""
+    return "" if not run.call.sender or _is_report(run) else run.owner
+
+
+def _is_report(run: Run) -> bool:
+    return str(run.view.get(p.PidTagMessageClass) or "").upper().startswith("REPORT.")
+
+
 def _subject(run: Run) -> str:
     return letters.forward_subject(str(run.view.get(p.PidTagSubject) or ""))
 
 
 def _as_attachment(run: Run, recipients: list[str]) -> Mail:
     head = letters.attached(run.writer(), recipients, _subject(run), run.view.fields)
-    return Mail(run.owner, recipients, "forwarded", head=head, offset=letters.trace_length(run.view.data.header))
+    return Mail(_sender(run), recipients, "forwarded", head=head, offset=letters.trace_length(run.view.data.header))
 
 
 def _as_text(run: Run, recipients: list[str]) -> Mail:
     view, message = run.view, run.call.message
     if message.digest.size > QUOTED_MAX:
         head = letters.body_of(run.writer(), recipients, _subject(run), view.fields)
-        return Mail(run.owner, recipients, "forwarded", head=head, offset=message.digest.header_size)
+        return Mail(_sender(run), recipients, "forwarded", head=head, offset=message.digest.header_size)
     from gromoxd.convert.itemof import item_of_mime  # rare, and much code
 
     original = item_of_mime(bytes(view.data.octets[:]), received=message.received)
     raw = letters.forwarded(run.writer(), recipients, _subject(run), view.fields, original)
-    return Mail(run.owner, recipients, "forwarded", raw=raw)
+    return Mail(_sender(run), recipients, "forwarded", raw=raw)
 
 
 def refuse(run: Run, rule: Rule, block: ActionBlock) -> None:
@@ -316,7 +328,7 @@ def why_silent(run: Run, suppressing: str) -> str:
         return "too many hops"
     if run.owner.lower() in automail.traces(view.fields):
         return "has been here before"
-    if str(view.get(p.PidTagMessageClass) or "").upper().startswith("REPORT."):
+    if _is_report(run):
         return "a report"
     if sender and not is_address(sender):
         return "sender is no address"

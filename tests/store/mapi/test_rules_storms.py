@@ -44,6 +44,10 @@ from tests.store.mapi.rulebox import (
 
 REDIRECT, ATTACH = ForwardFlavor.PR | ForwardFlavor.NC, ForwardFlavor.AT
 BOUND = 200
+REPORT = (
+    b"From: postmaster@example.org\r\nTo: %s\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: text/plain\r\n\r\nNobody is there.\r\n"
+)
 
 
 class Box(Harness):
@@ -103,6 +107,8 @@ class World:
             box = self.boxes.get(address)
             if box is None:
                 self.outside.append((address, raw))
+                if address.startswith("dead@") and sender:
+                    self.waiting.append(("", sender, REPORT % sender.encode()))
                 continue
             self.delivered += 1
             assert self.delivered < BOUND, "a storm"
@@ -155,6 +161,18 @@ def test_two_away_who_pass_mail_on_to_each_other(world: World, flavor: int, capl
     assert "has been here before" in reasons(caplog)
     assert {address for address, _ in world.outside} == {SENDER}
     assert len(world.outside) <= 2
+
+
+@pytest.mark.parametrize("flavor", [0, ATTACH, REDIRECT])
+def test_a_rule_that_forwards_to_nobody(world: World, flavor: int) -> None:
+    """It forwards the reports of its failures, too: for those there are none."""
+    alice = world.person("alice")
+    alice.rules(standard(EVERYTHING, forwarding("dead@example.org", flavor=flavor)))
+    alice.away()
+    world.post("bob@example.test", [alice.owner], mail(to=alice.owner))
+    world.run()
+    assert world.delivered <= 2
+    assert len(world.outside) <= 4
 
 
 def test_three_in_a_circle(world: World, caplog: pytest.LogCaptureFixture) -> None:
