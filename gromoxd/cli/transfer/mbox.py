@@ -20,8 +20,9 @@ from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, is_imap
 
 SUFFIXES: Final = (".mbox", ".mbx", "mbox")
 _START = b"From "
+_LONGEST_FROM = 300
 _SEPARATOR = re.compile(
-    rb"From [^\n]{0,1000}?(?:\b\d{1,2}:\d\d\b[^\n]{0,40}?\b\d{4}\b|\b\d{4} +\d{1,2}:\d\d\b)[^\n]{0,40}(?:\n|\Z)"
+    rb"From [^\n]{0,200}?(?:\b\d{1,2}:\d\d\b[^\n]{0,40}?\b\d{4}\b|\b\d{4} +\d{1,2}:\d\d\b)[^\n]{0,40}(?:\n|\Z)"
 )
 _BLANK = re.compile(rb"\n(\r?\n)")
 _CLOCK = re.compile(
@@ -144,7 +145,7 @@ def _end(octets: mmap.mmap, body: int, total: int) -> tuple[int, bool]:
 
 
 def _is_from(octets: mmap.mmap, at: int) -> bool:
-    return _SEPARATOR.match(octets[at : at + 1200]) is not None
+    return _SEPARATOR.match(octets[at : at + _LONGEST_FROM]) is not None
 
 
 def _fill(found: Found, line: bytes, data: bytes, counted: bool) -> bool:

@@ -18,7 +18,7 @@ def read(path: str) -> Iterator[Found]:
     total = os.path.getsize(path)
     try:
         file = PstFile(path)
-    except WireError as error:
+    except (WireError, OSError) as error:
         yield Found(path, error=f"not readable: {error}", done=total)
         return
     with file:

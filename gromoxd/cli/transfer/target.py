@@ -98,6 +98,7 @@ class Target:
         }
         self._known: dict[int, set[bytes]] = {}
         self._stop: MapiError | None = None
+        self._bug: BaseException | None = None
 
     # ------------------------------------------------------------------------------------------ one message
 
@@ -116,10 +117,13 @@ class Target:
         except MapiError as error:
             self._refused(found, error)
             return
+        except (ValueError, OverflowError) as error:  # values that no mailbox can hold
+            self._fail(found.where, str(error))
+            return
         if self.dry:
             self.imported[path] = self.imported.get(path, 0) + 1
             return
-        self._pool.spawn(self._save, found, fid, path, key)
+        self._pool.spawn(self._save, found, fid, path, key).link_exception(self._broken)
         gevent.sleep(0)
 
     def close(self) -> None:
@@ -133,6 +137,8 @@ class Target:
 
     def check(self) -> None:
         """Stopped when something happened that all others would meet too."""
+        if self._bug is not None:
+            raise self._bug
         if self._stop is not None:
             self.give_up()
             raise Stopped(self._stop.text or str(self._stop)) from self._stop
@@ -145,8 +151,14 @@ class Target:
                 self._append(found, fid, key)
         except MapiError as error:
             self._refused(found, error)
+        except (ValueError, OverflowError) as error:
+            self._fail(found.where, str(error))
         else:
             self.imported[path] = self.imported.get(path, 0) + 1
+
+    def _broken(self, greenlet: gevent.Greenlet[Any, Any]) -> None:
+        """A fault of the program: told by whoever looks next."""
+        self._bug = self._bug or greenlet.exception
 
     def _refused(self, found: Found, error: MapiError) -> None:
         if error.code in FATAL:
