@@ -5,33 +5,30 @@ Times are FILETIME (100 nanoseconds since 1601, UTC).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from gromoxd.errors import MapiError, WireError
+from gromoxd.mapi.appointments import Span, spans, zone_of
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.calendar import MINUTE_NT, BusyStatus
 from gromoxd.mapi.named_tags import (
     PidLidAppointmentEndWhole,
-    PidLidAppointmentRecur,
     PidLidAppointmentStartWhole,
-    PidLidAppointmentSubType,
-    PidLidAppointmentTimeZoneDefinitionRecur,
     PidLidBusyStatus,
     PidLidCommonEnd,
     PidLidCommonStart,
     PidLidLocation,
     PidLidPrivate,
-    PidLidRecurring,
-    PidLidTimeZoneStruct,
 )
-from gromoxd.mapi.occurrences import DAY, occurrences
 from gromoxd.mapi.proptags import PidTagSensitivity, PidTagSubject
-from gromoxd.mapi.recurrence import AppointmentRecurrencePattern
-from gromoxd.mapi.timezones import TimeZoneDefinition, TimeZoneStruct, Zone, to_local, to_utc
+from gromoxd.mapi.timezones import TimeZoneDefinition, to_local, to_utc
 
 MOST_OCCURRENCES = 10_000
 """Of one series in one window."""
+PRIVATE = 2
+"""PidTagSensitivity ([MS-OXCMSG] 2.2.1.13) from which on the subject is nobody's."""
 
 
 class Busy(NamedTuple):
@@ -47,99 +44,57 @@ class Busy(NamedTuple):
     exception: bool = False
 
 
-TAGS = (
-    PidLidAppointmentStartWhole, PidLidAppointmentEndWhole, PidLidAppointmentRecur, PidLidBusyStatus, PidLidLocation,
-    PidLidRecurring, PidLidTimeZoneStruct, PidLidAppointmentTimeZoneDefinitionRecur, PidLidPrivate, PidTagSensitivity,
-    PidTagSubject, PidLidAppointmentSubType, PidLidCommonStart, PidLidCommonEnd,
-)  # fmt: skip
-"""The properties that are looked at."""
+def series_zone(props: Bag) -> TimeZoneDefinition | None:
+    """The zone in which a series recurs; None when it is told nowhere: UTC then."""
+    return zone_of(props, recurring=True)
 
 
-def zone_of(props: Bag) -> Zone | None:
-    """The zone in which a series recurs ([MS-OXOCAL] 2.2.1.39, 2.2.1.41); None when none is told: UTC then."""
-    for tag, kind in (
-        (PidLidAppointmentTimeZoneDefinitionRecur, TimeZoneDefinition), (PidLidTimeZoneStruct, TimeZoneStruct),
-    ):  # fmt: skip
-        value = props.get(tag)
-        if not isinstance(value, bytes):
-            continue
-        try:
-            zone: TimeZoneDefinition | TimeZoneStruct = kind.decode(value)
-        except WireError:
-            continue
-        if isinstance(zone, TimeZoneDefinition):
-            found = zone.effective or (zone if zone.rules else None)
-            if found is not None:
-                return found
-            continue
-        return zone
-    return None
-
-
-def local_minutes(zone: Zone | None, time_nt: int) -> int:
+def local_minutes(zone: TimeZoneDefinition | None, time_nt: int) -> int:
     """Minutes since 1601 on the clock of a zone."""
     minutes = time_nt // MINUTE_NT
     return minutes if zone is None else to_local(zone, minutes)
 
 
-def utc_nt(zone: Zone | None, minutes: int) -> int:
+def utc_nt(zone: TimeZoneDefinition | None, minutes: int) -> int:
     """The inverse."""
     return (minutes if zone is None else to_utc(zone, minutes)) * MINUTE_NT
 
 
-def pattern_of(props: Bag) -> AppointmentRecurrencePattern | None:
-    """The recurrence of an object; None if it has none that can be read."""
-    value = props.get(PidLidAppointmentRecur)
-    if not isinstance(value, bytes) or not value or props.get(PidLidRecurring) is False:
-        return None
-    try:
-        return AppointmentRecurrencePattern.decode(value)
-    except WireError:
-        return None
+def span(props: Bag) -> tuple[int, int]:
+    """Start and end of an object, of a series its first occurrence's; (0, 0) if it has none."""
+    begins = _number(props, PidLidAppointmentStartWhole) or _number(props, PidLidCommonStart)
+    ends = _number(props, PidLidAppointmentEndWhole) or _number(props, PidLidCommonEnd)
+    return begins, max(begins, ends)
 
 
 def busy_times(props: Bag, start_nt: int, end_nt: int) -> list[Busy]:
     """The times of one calendar object within [start_nt, end_nt), by their start, free ones left out."""
-    status = _number(props, PidLidBusyStatus, BusyStatus.olBusy)
-    private = props.get(PidLidPrivate) is True or _number(props, PidTagSensitivity, 0) >= 2
-    base = Busy(0, 0, status, _text(props, PidTagSubject), _text(props, PidLidLocation), private)
-    pattern = pattern_of(props)
-    if pattern is not None:
-        try:
-            return list(_series(base, pattern, zone_of(props), start_nt, end_nt))
-        except (WireError, MapiError):
-            pass  # a pattern without dates or of a lunar calendar: the first occurrence is known
-    begins, ends = span(props)
-    if status == BusyStatus.olFree or begins >= end_nt or ends <= start_nt:
-        return []
-    return [base._replace(start_nt=begins, end_nt=ends)]
+    first, last = start_nt // MINUTE_NT, -(-end_nt // MINUTE_NT)
+    try:
+        found = list(islice(spans(props, first, last), MOST_OCCURRENCES))
+    except (WireError, MapiError):  # a pattern without dates or of a lunar calendar: the first occurrence is known
+        begins, ends = (time // MINUTE_NT for time in span(props))
+        status = _number(props, PidLidBusyStatus, BusyStatus.olBusy)
+        found = [Span(begins, ends, status)] if begins < last and ends > first else []
+    private = props.get(PidLidPrivate) is True or _number(props, PidTagSensitivity) >= PRIVATE
+    base = Busy(0, 0, 0, _text(props, PidTagSubject), _text(props, PidLidLocation), private)
+    return [_busy(base, each) for each in found if each.busy_status != BusyStatus.olFree]
 
 
-def span(props: Bag) -> tuple[int, int]:
-    """Start and end of an object that does not recur; (0, 0) if it has none."""
-    begins = _number(props, PidLidAppointmentStartWhole, 0) or _number(props, PidLidCommonStart, 0)
-    ends = _number(props, PidLidAppointmentEndWhole, 0) or _number(props, PidLidCommonEnd, 0)
-    return begins, max(begins, ends)
-
-
-def _series(
-    base: Busy, pattern: AppointmentRecurrencePattern, zone: Zone | None, start_nt: int, end_nt: int
-) -> Iterator[Busy]:
-    first = max(local_minutes(zone, start_nt) - DAY, 0)
-    last = local_minutes(zone, end_nt) + DAY
-    for count, each in enumerate(occurrences(pattern, first, last)):
-        if count >= MOST_OCCURRENCES:
-            return
-        busy = base._replace(start_nt=utc_nt(zone, each.start), end_nt=utc_nt(zone, each.end), recurring=True)
-        info, extended = each.exception, each.extended
-        if info is not None:
-            busy = busy._replace(
-                status=busy.status if info.busy_status is None else info.busy_status, exception=True,
-                subject=(extended.subject if extended else None) or busy.subject,
-                location=(extended.location if extended else None) or busy.location,
-            )  # fmt: skip
-        if busy.status != BusyStatus.olFree and busy.start_nt < end_nt and busy.end_nt > start_nt:
-            yield busy
+def _busy(base: Busy, each: Span) -> Busy:
+    occurrence = each.occurrence
+    busy = base._replace(
+        start_nt=each.start * MINUTE_NT, end_nt=each.end * MINUTE_NT, status=each.busy_status,
+        recurring=occurrence is not None,
+    )  # fmt: skip
+    if occurrence is None or occurrence.exception is None:
+        return busy
+    extended = occurrence.extended
+    subject, location = (extended.subject, extended.location) if extended is not None else (None, None)
+    return busy._replace(
+        exception=True, subject=busy.subject if subject is None else subject,
+        location=busy.location if location is None else location,
+    )  # fmt: skip
 
 
 def overlaps(times: Iterable[Busy], start_nt: int, end_nt: int) -> bool:
@@ -147,7 +102,7 @@ def overlaps(times: Iterable[Busy], start_nt: int, end_nt: int) -> bool:
     return any(busy.start_nt < end_nt and busy.end_nt > start_nt for busy in times)
 
 
-def _number(props: Bag, tag: int, otherwise: int) -> int:
+def _number(props: Bag, tag: int, otherwise: int = 0) -> int:
     value = props.get(tag)
     return value if isinstance(value, int) else otherwise
 

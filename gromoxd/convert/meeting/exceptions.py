@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.mapi.appointments import recurrence_of
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.busytimes import local_minutes, pattern_of, span, utc_nt, zone_of
+from gromoxd.mapi.busytimes import local_minutes, series_zone, span, utc_nt
 from gromoxd.mapi.calendar import AF_EXCEPTION, EXCEPTION, MINUTE_NT
 from gromoxd.mapi.flags import AttachMethod
 from gromoxd.mapi.named_tags import (
@@ -55,7 +56,7 @@ def is_exception(attachment: ItemAttachment) -> bool:
 
 def exception_of(series: Item, original_nt: int) -> Item | None:
     """The exception that replaces the occurrence which the pattern has on the day of `original_nt`, if there is one."""
-    zone = zone_of(series.props)
+    zone = series_zone(series.props)
     day = local_minutes(zone, original_nt) // DAY
     for attachment in series.attachments:
         replaced = attachment.props.get(PidTagExceptionReplaceTime)
@@ -66,10 +67,10 @@ def exception_of(series: Item, original_nt: int) -> Item | None:
 
 def put_exception(series: Item, exception: Item, original_nt: int) -> Item | None:
     """The series with an occurrence replaced; None when it is no series or has none on that day any more."""
-    pattern = pattern_of(series.props)
+    pattern = recurrence_of(series.props)
     if pattern is None:
         return None
-    zone = zone_of(series.props)
+    zone = series_zone(series.props)
     original = _original(pattern, local_minutes(zone, original_nt))
     begins, ends = span(exception.props)
     start, end = local_minutes(zone, begins), local_minutes(zone, ends)
@@ -83,10 +84,10 @@ def put_exception(series: Item, exception: Item, original_nt: int) -> Item | Non
 
 def delete_occurrence(series: Item, original_nt: int) -> Item | None:
     """The series without the occurrence of a day, be it an exception; None when it is no series."""
-    pattern = pattern_of(series.props)
+    pattern = recurrence_of(series.props)
     if pattern is None:
         return None
-    zone = zone_of(series.props)
+    zone = series_zone(series.props)
     original = _original(pattern, local_minutes(zone, original_nt))
     pairs = [pair for pair in _pairs(pattern) if pair[0].original_start_date // DAY != original // DAY]
     others = [one for one in series.attachments if not _replaces(one, utc_nt(zone, original))]

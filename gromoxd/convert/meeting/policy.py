@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from gromoxd.convert.item import Item
 from gromoxd.errors import MapiError, WireError
-from gromoxd.mapi.busytimes import Busy, busy_times, overlaps, pattern_of
+from gromoxd.mapi.appointments import recurrence_of
+from gromoxd.mapi.busytimes import Busy, busy_times, overlaps
 from gromoxd.mapi.calendar import BusyStatus, ResponseStatus
 from gromoxd.mapi.named_tags import PidLidBusyStatus, PidLidIntendedBusyStatus
 
@@ -35,7 +36,7 @@ class Decision(NamedTuple):
 
 def decide(request: Item, policy: Policy, taken: Callable[[int, int], list[Busy]], now_nt: int) -> Decision:
     """Accept or decline. `taken`: the busy times of the mailbox in a window (FILETIME), without this very meeting."""
-    if pattern_of(request.props) is not None and not policy.recurring:
+    if recurrence_of(request.props) is not None and not policy.recurring:
         return Decision(ResponseStatus.respDeclined, "Recurring meetings are not accepted.")
     wanted = wanted_times(request, now_nt)
     if not wanted:

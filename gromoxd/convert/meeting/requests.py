@@ -7,8 +7,9 @@ from enum import Enum
 from gromoxd.convert.item import Item
 from gromoxd.convert.meeting.exceptions import delete_occurrence, exception_of, is_exception, put_exception
 from gromoxd.errors import WireError
+from gromoxd.mapi.appointments import recurrence_of
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.busytimes import pattern_of, span, utc_nt, zone_of
+from gromoxd.mapi.busytimes import series_zone, span, utc_nt
 from gromoxd.mapi.calendar import APPOINTMENT, BusyStatus, MeetingType, RecipientFlags, ResponseStatus, StateFlags
 from gromoxd.mapi.globalobjectid import GlobalObjectId
 from gromoxd.mapi.named_tags import (
@@ -133,10 +134,10 @@ def replaced_time(message: Bag, series: Bag) -> int | None:
         return None
     if date is None or not date.year:
         return None
-    pattern, day = pattern_of(series), _day(date)
+    pattern, day = recurrence_of(series), _day(date)
     if pattern is None or day is None:
         return None
-    return utc_nt(zone_of(series), day * DAY + pattern.start_time_offset)
+    return utc_nt(series_zone(series), day * DAY + pattern.start_time_offset)
 
 
 def _day(date: GlobalObjectId) -> int | None:
@@ -177,7 +178,7 @@ def calendar_object(request: Item) -> Item:
         PidLidResponseStatus: int(ResponseStatus.respNotResponded),
         PidLidAppointmentStateFlags: int(StateFlags.asfMeeting | StateFlags.asfReceived),
         PidLidFInvited: False,
-        PidTagIconIndex: ICON_SERIES if pattern_of(props) is not None else ICON_MEETING,
+        PidTagIconIndex: ICON_SERIES if recurrence_of(props) is not None else ICON_MEETING,
     }
     if clean:
         props[PidLidCleanGlobalObjectId] = clean
@@ -239,7 +240,7 @@ def recipient_address(row: Bag) -> str:
 def update(meeting: Item, request: Item) -> tuple[Item | None, Verdict]:
     """A calendar object after another request of the same meeting; None when it stays ([MS-OXOCAL] 3.1.4.7.4.2)."""
     original = replaced_time(request.props, meeting.props)
-    if original is not None and pattern_of(meeting.props) is not None:
+    if original is not None and recurrence_of(meeting.props) is not None:
         return _update_occurrence(meeting, request, original)
     if out_of_date(meeting.props, request.props):
         return None, Verdict.OUT_OF_DATE
@@ -273,7 +274,7 @@ def _moved(meeting: Bag, request: Bag) -> bool:
     """Whether the answer to the old request is no answer to the new one: another time or other dates."""
     if span(meeting) != span(request):
         return True
-    old, new = pattern_of(meeting), pattern_of(request)
+    old, new = recurrence_of(meeting), recurrence_of(request)
     if old is None or new is None:
         return old is not new
     changed = old.recurrence_pattern._replace(deleted_instance_dates=(), modified_instance_dates=())
@@ -301,7 +302,7 @@ def cancel(meeting: Item, cancellation: Item) -> Item | None:
     The meeting stays, marked as canceled and free, until its owner removes it; a canceled occurrence of a series goes.
     """
     original = replaced_time(cancellation.props, meeting.props)
-    if original is not None and pattern_of(meeting.props) is not None:
+    if original is not None and recurrence_of(meeting.props) is not None:
         known = exception_of(meeting, original)
         if number((known or meeting).props, PidLidAppointmentSequence) > number(
             cancellation.props, PidLidAppointmentSequence

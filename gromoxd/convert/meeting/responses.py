@@ -12,8 +12,9 @@ from gromoxd.convert.meeting.requests import (
     recipient_address,
     replaced_time,
 )
+from gromoxd.mapi.appointments import recurrence_of
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.busytimes import pattern_of, span
+from gromoxd.mapi.busytimes import span
 from gromoxd.mapi.calendar import (
     ACCEPTED,
     DECLINED,
@@ -178,7 +179,7 @@ def note_response(meeting: Item, response: Item, received_nt: int) -> Item | Non
     if status is None or not address or out_of_date(meeting.props, response.props, organizer=True):
         return None
     original = replaced_time(response.props, meeting.props)
-    if original is not None and pattern_of(meeting.props) is not None:
+    if original is not None and recurrence_of(meeting.props) is not None:
         return _note_occurrence(meeting, response, received_nt, original)
     return _noted(meeting, response, status, received_nt)
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from gromoxd.convert.item import Item
 from gromoxd.convert.meeting.exceptions import delete_occurrence, exception_of, put_exception
-from gromoxd.mapi.busytimes import busy_times, pattern_of
+from gromoxd.mapi.appointments import recurrence_of
+from gromoxd.mapi.busytimes import busy_times
 from gromoxd.mapi.named_tags import (
     PidLidAppointmentEndWhole,
     PidLidAppointmentRecur,
@@ -66,7 +67,7 @@ def test_a_moved_occurrence_is_told_by_blob_and_attachment() -> None:
         ("01 09", 2, "Kitchen"), ("02 09", 2, "Kitchen"), ("03 15", 3, "Hall"), ("04 09", 2, "Kitchen"),
     ]  # fmt: skip
     assert len(times(series)) == 10
-    pattern = pattern_of(series.props)
+    pattern = recurrence_of(series.props)
     assert pattern is not None
     assert pattern.recurrence_pattern.deleted_instance_dates == (minutes(2026, 6, 3),)
     assert pattern.recurrence_pattern.modified_instance_dates == (minutes(2026, 6, 3),)
