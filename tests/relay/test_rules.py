@@ -43,7 +43,8 @@ def rules(site: Site, box: MailboxRef, *changes: RuleChange) -> None:
 
 
 def props(site: Site, box: MailboxRef, *tags: int) -> dict[int, Any]:
-    [(mid,)] = site.store.mailbox(box.maildir)._runner.tx.db.execute("SELECT mid FROM messages WHERE fid=13").fetchall()
+    db: Any = site.store.mailbox(box.maildir)._runner.tx.db
+    [(mid,)] = db.execute("SELECT mid FROM messages WHERE fid=13").fetchall()
     found: o.Message = site.store.call(box, o.OpenMessage(mid, tags=list(tags)), actor=SYSTEM)
     return found.props
 
