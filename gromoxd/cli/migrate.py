@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from gromoxd.cli.importing import progress
-from gromoxd.cli.site import Site, json_option, pass_site, show
+from gromoxd.cli.importing import mapping, progress
+from gromoxd.cli.site import Site, json_option, pass_site, password_from, show
 from gromoxd.cli.stores import plain, store_of
 
 if TYPE_CHECKING:
@@ -96,3 +97,57 @@ def gromox(
         subscribe(original)
         if not no_settings:
             migrate_settings(original)
+
+
+@migrate.command()
+@click.argument("name", metavar="USER")
+@click.argument("url", metavar="URL")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+@click.option(
+    "--password-file", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Read it from a file."
+)
+@click.option("--token", is_flag=True, help="It is an OAuth 2.0 access token (XOAUTH2).")
+@click.option("--no-verify", is_flag=True, help="Trust whatever certificate the server shows.")
+@click.option("--plaintext", is_flag=True, help="No encryption, of a server on this host (imap://).")
+@click.option("--folder", "pairs", metavar="SOURCE=FOLDER", multiple=True, help="Put a folder of the source elsewhere.")
+@click.option("--exclude", metavar="PATTERN", multiple=True, help="Leave out folders, and what is below them.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived on that day or later.")
+@click.option("--delete", is_flag=True, help="Delete what was brought before and is gone from the source since.")
+@dry_run
+@json_option
+@pass_site
+def imap(
+    site: Site, name: str, url: str, password_stdin: bool, password_file: str | None, token: bool, no_verify: bool,
+    plaintext: bool, pairs: tuple[str, ...], exclude: tuple[str, ...], since: datetime | None, delete: bool,
+    dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Copy from another server by IMAP. URL is imaps://user@host[:port][/folder], or imap:// with STARTTLS.
+
+    Sent, Drafts, Trash and Junk go where they belong, all others to folders of the same names. A path in --folder and
+    --exclude has / between folders, whatever the server has. A later run brings new mail and changed flags.
+    """
+    from gromoxd.cli.migration.destination import Destination
+    from gromoxd.cli.migration.imapsource import Address, ImapSource
+    from gromoxd.cli.migration.imapsync import Options, Run
+
+    try:
+        address = Address.parse(url)
+        places = mapping(pairs)
+        password = _password(password_file) if password_file else password_from(password_stdin, confirm=False)
+        source = ImapSource(address, password, verify=not no_verify, plaintext=plaintext, token=token)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    options = Options(since.date() if since is not None else None, delete)
+    try:
+        with _outcome(dry_run, as_json) as outcome, store_of(site, name) as store, progress(octets=False) as bar:
+            Run(source, Destination(store, outcome, dry=dry_run), bar, options).run(places, exclude)
+    finally:
+        source.close()
+
+
+def _password(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        password = file.readline(4096).rstrip("\r\n")
+    if not password:
+        raise click.ClickException(f"{path} has no password in its first line")
+    return password
