@@ -15,6 +15,10 @@ LOCK_WAIT = float(os.environ.get("GROMOXD_LOCK_WAIT", "15"))
 """Seconds to wait for the last workers of a killed master; the tests shorten it."""
 
 
+KEPT = ("outgoing", "spool")
+"""Folders beside the run folder that belong to the workers' user: outgoing mail."""
+
+
 class RunError(Exception):
     """The site cannot be used."""
 
@@ -35,6 +39,7 @@ class RunFolder:
 
     def __init__(self, site: str, pid_file: str, owner: Owner | None) -> None:
         self.path = os.path.join(site, "run")
+        self._kept = [os.path.join(site, name) for name in KEPT]
         self._pidfile = Pidfile(pid_file or os.path.join(self.path, "gromoxd.pid"))
         self._owner = owner
         self._lock = -1
@@ -42,9 +47,10 @@ class RunFolder:
     def take(self, wait: float = LOCK_WAIT) -> None:
         """Make and lock the folder, waiting for the last workers of a killed master; write the pid file."""
         try:
-            os.makedirs(self.path, 0o755, exist_ok=True)
-            if self._owner:
-                os.chown(self.path, self._owner.uid, self._owner.gid)
+            for path in (self.path, *self._kept):
+                os.makedirs(path, 0o755 if path == self.path else 0o700, exist_ok=True)
+                if self._owner:
+                    os.chown(path, self._owner.uid, self._owner.gid)
             self._lock = os.open(os.path.join(self.path, "gromoxd.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise RunError(f"{error.filename or self.path}: {error.strerror}") from error

@@ -157,6 +157,8 @@ class Spool:
         """Take a mail; answers its id, 0 when its token is known."""
         known = "SELECT 1 FROM taken WHERE token=?1 UNION ALL SELECT 1 FROM mails WHERE token=?1"
         if self._db.execute(known, (new.token,)).fetchone() is not None:
+            if new.path:
+                self._doomed.append(new.path)
             return 0
         raw: bytes | None = new.raw
         size = len(new.raw)
