@@ -21,6 +21,7 @@ import zstandard
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.calls import NewMessage
+from gromoxd.files import sync_folder
 from store.settings import StoreSettings
 
 log = logging.getLogger(__name__)
@@ -209,17 +210,9 @@ def _install(name: str, folder: str, digest: bytes) -> None:
     place = os.path.dirname(path)
     if not os.path.isdir(place):
         os.makedirs(place, 0o770, exist_ok=True)
-        _sync_folder(folder)
+        sync_folder(folder)
     os.replace(name, path)
-    _sync_folder(place)
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(place)
 
 
 def _listed(folder: str) -> list[str]:

@@ -14,6 +14,8 @@ import os
 import socket
 from typing import Protocol
 
+from gromoxd.files import sync_folder
+
 log = logging.getLogger(__name__)
 LONGEST_DATAGRAM = 4096
 
@@ -70,7 +72,7 @@ class SiteOutbox:
         folder = os.path.dirname(self._path)
         if not os.path.isdir(folder):
             os.makedirs(folder, 0o770, exist_ok=True)
-            _sync(os.path.dirname(folder))
+            sync_folder(os.path.dirname(folder))
         waiting = f"{self._path}.tmp"
         descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
         try:
@@ -79,7 +81,7 @@ class SiteOutbox:
         finally:
             os.close(descriptor)
         os.replace(waiting, self._path)
-        _sync(folder)
+        sync_folder(folder)
         self._marked = True
 
     def unmark(self) -> None:
@@ -100,11 +102,3 @@ def poke(site: str, maildir: str) -> None:
             sock.sendto(os.fsencode(maildir)[:LONGEST_DATAGRAM], os.path.join(site, "run", "relay.sock"))
         except OSError as error:  # it is not there, or has a full queue: it looks at the files
             log.debug("relay not told", extra={"error": str(error)})
-
-
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ import apsw
 import msgspec
 
 from gromoxd.exmdb.outgoing import Options
+from gromoxd.files import sync_folder
 from workers.relay.schedule import HELD, QUEUED, Recipient
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ class Spool:
 
     def _install(self, path: str, token: bytes) -> None:
         os.replace(path, self._path(token))
-        _sync_folder(self._content)
+        sync_folder(self._content)
 
     def _path(self, token: bytes) -> str:
         return os.path.join(self._content, token.hex())
@@ -317,11 +318,3 @@ def _token(name: str) -> bytes:
         return bytes.fromhex(name)
     except ValueError:
         return b""
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
