@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from against_dovecot import Gromoxd
+from against_dovecot import PATTERN, USERS, Gromoxd
 
 CONNECTIONS = 8
 WORDS = (
@@ -74,14 +74,12 @@ def large(number: int) -> bytes:
 
 def deliver(server: Gromoxd, mails: list[bytes], connections: int) -> float:
     """Mails a second."""
-    host, port = server.lmtp
     errors: list[BaseException] = []
-    users = server.users
 
     def one(number: int) -> None:
         try:
-            with smtplib.LMTP(host, port) as client:
-                to = users[number % len(users)]
+            with smtplib.LMTP("127.0.0.1", server.lmtp) as client:
+                to = PATTERN % (number % USERS + 1)
                 for mail in mails[number::connections]:
                     client.sendmail("anna@example.org", [to], mail)
         except (OSError, smtplib.SMTPException) as error:
