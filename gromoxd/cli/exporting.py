@@ -30,9 +30,10 @@ _CONTAINERS = {
 @click.argument("name", metavar="USER")
 @click.argument("path", metavar="PATH", type=click.Path(file_okay=False))
 @click.option("--folder", "wanted", metavar="FOLDER", multiple=True, help="Only this folder and those below it.")
+@click.option("--each", is_flag=True, help="Of ics and vcf: a file for each object, not one for each folder.")
 @json_option
 @pass_site
-def export(site: Site, kind: str, name: str, path: str, wanted: tuple[str, ...], as_json: bool) -> None:
+def export(site: Site, kind: str, name: str, path: str, wanted: tuple[str, ...], each: bool, as_json: bool) -> None:
     """Export a mailbox into files below the folder PATH.
 
     FORMAT is eml, mbox, maildir, ics, vcf, msg or tnef. Mail goes out as it was delivered. Of eml, maildir, msg and
@@ -40,11 +41,14 @@ def export(site: Site, kind: str, name: str, path: str, wanted: tuple[str, ...],
     """
     from gromoxd.errors import MapiError, WireError
 
+    if each and kind not in ("ics", "vcf"):
+        raise click.ClickException("--each is for ics and vcf")
     counts: dict[str, int] = {}
     failed = 0
     os.makedirs(path, exist_ok=True)
     with store_of(site, name) as store, progress(octets=False) as bar:
-        writer = FORMATS[kind].load().Writer(path)
+        module = FORMATS[kind].load()
+        writer = module.Writer(path, each=True) if each else module.Writer(path)
         for folder in _folders(store, kind, wanted):
             for done, (total, entry) in enumerate(_entries(store, folder), 1):
                 if done == 1:

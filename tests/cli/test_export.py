@@ -84,6 +84,16 @@ def test_vcf(served: Served, filled: Ctl, tmp_path: Path) -> None:
     assert cards[0].uid.value == "urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1"
 
 
+def test_a_file_for_each(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    source = tmp_path / "in.vcf"
+    source.write_text(MODERN + GROUP)
+    imported(filled, "vcf", ALICE, str(source))
+    assert exported(filled, "vcf", ALICE, str(tmp_path / "out"), "--each") == {"Contacts": 2}
+    files = sorted((tmp_path / "out" / "Contacts").iterdir())
+    assert [vobject.readOne(file.read_text()).fn.value for file in files] == ["Dr. J\u00fcrgen M\u00fcller", "The Team"]
+    assert filled("export", "eml", ALICE, str(tmp_path / "out"), "--each").status == 1
+
+
 def test_msg_and_tnef(served: Served, filled: Ctl, tmp_path: Path) -> None:
     fill(served)
     for kind, read in (("msg", from_msg), ("tnef", from_tnef)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +315,17 @@ def test_a_folder_below_the_inbox(served: Served, filled: Ctl, tmp_path: Path) -
     assert imported(filled, "eml", ALICE, str(tmp_path), "--into", "inbox")["folders"] == {"INBOX/Sub": 1}
     (tmp_path / "Sub" / "n.eml").write_bytes(mail(2))
     assert imported(filled, "eml", ALICE, str(tmp_path), "--into", "INBOX")["duplicates"] == 1
+
+
+def test_a_terminal_shows_progress(
+    served: Served, filled: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old.mbox"
+    path.write_bytes(MBOX)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    outcome = filled("import", "mbox", ALICE, str(path))
+    assert (outcome.status, outcome.out) == (0, "INBOX: 4\n4 imported, 0 there already, 0 failed\n")
+    assert "old.mbox" in outcome.err
+    outcome = filled("export", "mbox", ALICE, str(tmp_path / "out"))
+    assert "INBOX" in outcome.err and "4/4" in outcome.err

@@ -47,12 +47,13 @@ class EachWriter:
 
 
 class FolderWriter:
-    """A file for each folder, made anew and put in place when it is whole."""
+    """A file for each folder, made anew and put in place when it is whole; with `each`, one for each item."""
 
     suffix = ""
 
-    def __init__(self, top: str) -> None:
+    def __init__(self, top: str, each: bool = False) -> None:
         self.top = top
+        self.each = each
         self._folder: tuple[str, ...] | None = None
         self._items: list[Item] = []
 
@@ -63,6 +64,10 @@ class FolderWriter:
     def put(self, entry: Entry) -> None:
         """Take one item along; the file is written when another folder begins."""
         item = entry.item()
+        if self.each:
+            path = os.path.join(folder_path(self.top, entry.folder), f"{entry.uid:08d}{self.suffix}")
+            write_file(path, self.octets([item]), entry.received)
+            return
         if entry.folder != self._folder:
             self.close()
             self._folder = entry.folder

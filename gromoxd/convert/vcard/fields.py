@@ -18,6 +18,9 @@ LIST_CLASS: Final = "IPM.DistList"
 CONTACT_ICON: Final = 0x200
 LIST_ICON: Final = 0x202
 
+FILE_UNDER_TEXT: Final = -1
+"""PidLidFileUnderId of a text of the user's own."""
+
 UID: Final = PropertyName(PS_PUBLIC_STRINGS, "vcard-uid")
 KEPT: Final = PropertyName(PS_PUBLIC_STRINGS, "vcard-lines")
 """Lines that no property holds: they go out again as they came."""

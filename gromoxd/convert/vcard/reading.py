@@ -30,7 +30,7 @@ MAX_LIST: Final = 1000
 _IGNORED = frozenset(("VERSION", "PRODID", "BEGIN", "END", "PROFILE", "X-MICROSOFT-URL-ID"))
 _NEVER_DRESSED = _IGNORED | {"PHOTO", "KEY", "UID", "REV", "FN", "X-MS-CARDPICTURE"}
 _GENDERS = {"F": 1, "FEMALE": 1, "1": 1, "M": 2, "MALE": 2, "2": 2}
-_FILE_UNDER_NAMES, _FILE_UNDER_COMPANY, _FILE_UNDER_DISPLAY, _FILE_UNDER_TEXT = 0x8017, 0x3A16, 0x3001, -1
+_FILE_UNDER_NAMES, _FILE_UNDER_COMPANY, _FILE_UNDER_DISPLAY = 0x8017, 0x3A16, 0x3001
 _WRITTEN_OUT = ("ENCODING", "CHARSET")
 
 
@@ -73,11 +73,13 @@ class _Reader:
         self.kept: list[ContentLine] = []
         self.used: list[ContentLine] = []
         self.members: list[Member] = []
+        self.old = card.value("VERSION").strip() == "2.1"
 
     def read(self) -> Item:
         """The item."""
         for line in sorted(self.card.lines, key=_order):
-            if line.name in _IGNORED or not line.value.strip():
+            known = line.name in _HANDLERS or line.name in fields.TEXTS
+            if line.name in _IGNORED or (known and not line.value.strip()):
                 continue
             (self.used if self._take(line) else self.kept).append(line)
         kind = self.card.value("KIND", self.card.value("X-ADDRESSBOOKSERVER-KIND")).strip().lower()
@@ -99,7 +101,7 @@ class _Reader:
 
     def text(self, tag: int, value: str) -> bool:
         """Sets a text once."""
-        value = value.strip()[:MAX_TEXT]
+        value = _lines(value.strip()[:MAX_TEXT])
         if not value or tag in self.props:
             return False
         self.props[tag] = value
@@ -117,8 +119,14 @@ class _Reader:
             p.PidTagGeneration,
         )
         parts = contentline.split(line.value, ";")
-        set_any = [self.text(tag, " ".join(texts(part))) for tag, part in zip(tags, parts, strict=False)]
+        set_any = [self.text(tag, self.part(part, " ")) for tag, part in zip(tags, parts, strict=False)]
         return any(set_any)
+
+    def part(self, part: str, between: str) -> str:
+        """A part of a structure, its values joined; in vCard 2.1 a comma is one of the text."""
+        if self.old:
+            return contentline.unescape(part)
+        return between.join([text for text in texts(part) if text])
 
     def organisation(self, line: ContentLine) -> bool:
         """ORG: company, department, and units within ([MS-OXVCARD] 2.1.3.5.5)."""
@@ -135,7 +143,7 @@ class _Reader:
         surname, given = fields.text_of(item, p.PidTagSurname), fields.text_of(item, p.PidTagGivenName)
         company = fields.text_of(item, p.PidTagCompanyName)
         if n.PidLidFileUnder in props:
-            number = _FILE_UNDER_TEXT
+            number = fields.FILE_UNDER_TEXT
         elif surname and given:
             number = _FILE_UNDER_NAMES
             middle = fields.text_of(item, p.PidTagMiddleName)
@@ -194,15 +202,15 @@ class _Reader:
         where = self._where(line)
         if where is None:
             return False
-        parts = [", ".join([text for text in texts(part) if text]) for part in contentline.split(line.value, ";")]
-        box, extended, street, *rest = [part[:MAX_TEXT].strip() for part in (parts + [""] * 7)[:7]]
+        parts = [self.part(part, ", ") for part in contentline.split(line.value, ";")]
+        box, extended, street, *rest = [_lines(part[:MAX_TEXT].strip()) for part in (parts + [""] * 7)[:7]]
         if where.kind == "work" and extended and self.text(p.PidTagOfficeLocation, extended):
             extended = ""
-        values = (box, "\n".join([part for part in (extended, street) if part]), *rest)
+        values = (box, "\r\n".join([part for part in (extended, street) if part]), *rest)
         for tag, value in zip(where.parts, values, strict=True):
             if value:
                 self.props[tag] = value
-        self.props[where.whole] = contentline.unescape(line.param("LABEL")) or composed_address(values)
+        self.props[where.whole] = _lines(contentline.unescape(line.param("LABEL"))) or composed_address(values)
         if preference(line) == 1 and n.PidLidPostalAddressId not in self.props:
             self.props[n.PidLidPostalAddressId] = where.number
         return True
@@ -221,7 +229,7 @@ class _Reader:
         types = set(line.types())
         for where in fields.ADDRESSES:
             if where.kind in types or (where.kind == "other" and not types & {"work", "home"}):
-                self.props[where.whole] = line.text()[:MAX_TEXT]
+                self.props[where.whole] = _lines(line.text()[:MAX_TEXT])
                 return True
         return False
 
@@ -268,7 +276,7 @@ class _Reader:
     def note(self, line: ContentLine) -> bool:
         """NOTE, [MS-OXVCARD] 2.1.3.6.2: several become one."""
         known = fields.text_of(self.item, p.PidTagBody)
-        text = line.text().replace("\r\n", "\n").replace("\n", "\r\n")
+        text = _lines(line.text())
         self.props[p.PidTagBody] = (f"{known}\r\n{text}" if known else text)[:MAX_TEXT]
         return True
 
@@ -404,13 +412,13 @@ class _Reader:
     def _keep(self) -> None:
         """Lines that nothing holds, and the parameters of lines that the item gives back without them."""
         version = self.card.value("VERSION", "3.0").strip()
-        made: dict[tuple[str, str], ContentLine] = {}
+        made: dict[tuple[object, ...], list[ContentLine]] = {}
         for line in generated(self.item, version if version in ("2.1", "3.0", "4.0") else "3.0"):
-            made.setdefault(said(line), line)
+            made.setdefault(said(line), []).append(line)
         dressed = []
         for line in self.used:
-            plain = made.get(said(line))
-            if plain is not None and line.name not in _NEVER_DRESSED and _differs(line, plain):
+            alike = made.get(said(line))
+            if alike and line.name not in _NEVER_DRESSED and _differs(line, alike.pop(0)):
                 dressed.append(line)
         for name, lines in ((fields.KEPT, self.kept), (fields.DRESS, dressed)):
             values = _as_text(lines)
@@ -418,8 +426,14 @@ class _Reader:
                 self.props[fields.foreign(self.item, name, fields.STRINGS)] = values
 
 
+def _lines(text: str) -> str:
+    """Text with CRLF between lines, as MAPI has it."""
+    return text.replace("\r\n", "\n").replace("\n", "\r\n") if "\n" in text else text
+
+
 def _differs(line: ContentLine, made: ContentLine) -> bool:
-    return bool(line.group) or _plain(line) != made.params or line.text() != made.text()
+    same = line.name == made.name and _plain(line) == made.params and line.text() == made.text()
+    return bool(line.group) or not same
 
 
 def _plain(line: ContentLine) -> contentline.Params:

@@ -23,6 +23,8 @@ VERSIONS: Final = ("2.1", "3.0", "4.0")
 _STRUCTURED = frozenset(("N", "ADR", "ORG"))
 _OLD_ESCAPE = re.compile(r"\\([\\,nN])|\\;")
 _SCHEMES = {"TEL": "tel:", "EMAIL": "mailto:"}
+_ALIASES = {name: next(one for one, tag in fields.TEXTS.items() if tag == fields.TEXTS[name]) for name in fields.TEXTS}
+_ALIASES["X-MS-TEL"] = "TEL"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
 _GENDERS = {1: "F", 2: "M"}
 _WRITTEN_APART = frozenset(("FN", "X-EVOLUTION-FILE-AS", "X-MS-OFFICE"))
@@ -32,15 +34,24 @@ def to_vcard(item: Item, *, version: str = "4.0") -> bytes:
     """The vCard, in UTF-8 with CRLF; version "2.1", "3.0" or "4.0"."""
     if version not in VERSIONS:
         raise ValueError(f"vCard version {version}")
-    dress: dict[tuple[str, str], ContentLine] = {}
+    dress: dict[tuple[object, ...], list[ContentLine]] = {}
     for line in _parsed(fields.foreign_texts(item, fields.DRESS)):
-        dress.setdefault(said(line), line)
+        dress.setdefault(said(line), []).append(line)
     lines = []
     for line in generated(item, version):
-        lines.append(dress.get(said(line), line))
+        worn = dress.get(said(line))
+        lines.append(_labelled(worn.pop(0), line) if worn else line)
     lines += _parsed(fields.foreign_texts(item, fields.KEPT))
     head = [contentline.line("VERSION", version), contentline.line("PRODID", PRODUCT)]
     return contentline.component("VCARD", [*head, *[_written(line, version) for line in lines]])
+
+
+def _labelled(worn: ContentLine, made: ContentLine) -> ContentLine:
+    """The line as it came; an address with the label that it has now."""
+    if worn.name != "ADR":
+        return worn
+    params = {key: values for key, values in worn.params.items() if key != "LABEL"}
+    return worn._replace(params=params | {key: made.params[key] for key in ("LABEL",) if key in made.params})
 
 
 def uid_of(item: Item) -> str:
@@ -75,7 +86,7 @@ def composed_address(values: Sequence[str]) -> str:
     """An address as it is printed, of box, street, city, region, code and country."""
     box, street, city, region, code, country = values
     place = " ".join([part for part in (city + "," if city and region else city, region, code) if part])
-    return "\n".join([part for part in (street, box, place, country) if part])
+    return "\r\n".join([part for part in (street, box, place, country) if part])
 
 
 def _full_name(item: Item) -> str:
@@ -89,15 +100,18 @@ def _parsed(texts: list[str]) -> list[ContentLine]:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def said(line: ContentLine) -> tuple[str, str]:
+def said(line: ContentLine) -> tuple[object, ...]:
     """What a line says, however it says it: equal for a line that was read and the one that is made of the item."""
+    name = _ALIASES.get(line.name, line.name)
     if line.name == "ORG":
         company, *units = contentline.texts(line.value, ";")
-        return line.name, f"{company};{'; '.join([unit for unit in units if unit.strip()])}"
-    text = line.text()
+        return name, f"{company};{'; '.join([unit for unit in units if unit.strip()])}"
+    text = line.text().replace("\r\n", "\n")
     if line.name in _SCHEMES and text[: len(_SCHEMES[line.name])].lower() == _SCHEMES[line.name]:
         text = text[len(_SCHEMES[line.name]) :]
-    return line.name, text.strip()
+    if name == "TEL":
+        return name, fields.phone_tags(line.name, set(line.types())), text.strip()
+    return name, text.strip()
 
 
 def generated(item: Item, version: str) -> Iterator[ContentLine]:
@@ -113,7 +127,7 @@ def generated(item: Item, version: str) -> Iterator[ContentLine]:
         yield from _days(item, version)
         yield from _media(item, version)
         yield from _person(item, version)
-    yield from _common(item)
+    yield from _common(item, version)
 
 
 def _line(name: str, value: str, **params: Sequence[str] | str) -> ContentLine:
@@ -143,7 +157,8 @@ def _name(item: Item) -> Iterator[ContentLine]:
     filed, surname, given = (text_of(item, tag) for tag in (n.PidLidFileUnder, p.PidTagSurname, p.PidTagGivenName))
     usual = (_full_name(item), f"{surname}, {given}", company)
     middle = text_of(item, p.PidTagMiddleName)
-    if filed and filed not in usual and filed != f"{surname}, {given} {middle}":
+    own = item.props.get(n.PidLidFileUnderId) == fields.FILE_UNDER_TEXT
+    if filed and (own or (filed not in usual and filed != f"{surname}, {given} {middle}")):
         yield _line("X-EVOLUTION-FILE-AS", escape(filed))
 
 
@@ -196,7 +211,7 @@ def _addresses(item: Item) -> Iterator[ContentLine]:
         if where.kind == "work" and 2 not in numbers and chosen not in (1, 2, 3):
             values = [text_of(item, tag) for tag in fields.MAILING]
         office = text_of(item, p.PidTagOfficeLocation) if where.kind == "work" else ""
-        whole = text_of(item, where.whole).replace("\r\n", "\n")
+        whole = text_of(item, where.whole)
         if not any(values):
             if whole:
                 yield _line("ADR", f";;{escape(whole)};;;;", TYPE=_address_types(where, chosen))
@@ -204,11 +219,15 @@ def _addresses(item: Item) -> Iterator[ContentLine]:
                 yield _line("X-MS-OFFICE", escape(office))
             continue
         box, *rest = [escape(value) for value in values]
-        label = whole if whole and whole != composed_address(values) else ""
+        label = _plain(whole) if whole and _plain(whole) != _plain(composed_address(values)) else ""
         value = ";".join([box, escape(office), *rest])
-        yield _line("ADR", value, TYPE=_address_types(where, chosen), LABEL=label)
+        yield _line("ADR", value, TYPE=_address_types(where, chosen), LABEL=label.replace("\n", "\\n"))
     if isinstance(chosen, int) and chosen in numbers:
         yield _line("X-MS-OL-DEFAULT-POSTAL-ADDRESS", str(chosen))
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
 
 
 def _address_types(where: fields.Address, chosen: object) -> list[str]:
@@ -268,7 +287,7 @@ def _person(item: Item, version: str) -> Iterator[ContentLine]:
         yield _line("GENDER" if version == "4.0" else "X-GENDER", _GENDERS[gender])
 
 
-def _common(item: Item) -> Iterator[ContentLine]:
+def _common(item: Item, version: str) -> Iterator[ContentLine]:
     note = text_of(item, p.PidTagBody).rstrip("\r\n")
     if note:
         yield _line("NOTE", escape(note))
@@ -277,7 +296,7 @@ def _common(item: Item) -> Iterator[ContentLine]:
         yield _line("CATEGORIES", ",".join([escape(text) for text in categories if isinstance(text, str)]))
     sensitivity = item.props.get(p.PidTagSensitivity)
     named = next((name for name, value in fields.SENSITIVITY.items() if value == sensitivity), "")
-    if named and sensitivity:
+    if named and (sensitivity or version != "4.0"):  # which has no CLASS any more: said where it matters
         yield _line("CLASS", named)
     yield _line("UID", escape(uid_of(item)))
     stamp = item.props.get(p.PidTagLastModificationTime)
