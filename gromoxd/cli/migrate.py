@@ -84,9 +84,9 @@ def gromox(
     and can be recovered there, and search folders, are left out.
     """
     from gromoxd.cli.migration.destination import Destination
+    from gromoxd.cli.migration.gromoxstore import GromoxStore
     from gromoxd.cli.migration.original import Original, subscribe
     from gromoxd.cli.migration.settings import migrate_settings
-    from gromoxd.convert.gromoxstore import GromoxStore
 
     with _outcome(dry_run, as_json) as outcome, GromoxStore(folder) as source, store_of(site, name) as store:
         outcome.note("deleted messages that could be recovered")

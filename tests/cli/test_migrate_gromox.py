@@ -24,8 +24,8 @@ from gromoxd.mapi.restrictions import Exist, encode_restriction
 from gromoxd.mapi.rules import ActionBlock, ActionType, MoveCopy, decode_actions, encode_actions
 from gromoxd.mapi.times import filetime
 from tests.cli.conftest import Ctl
+from tests.cli.gromoxstore.making import GUID, Made
 from tests.cli.served import ALICE, Served
-from tests.convert.gromoxstore.making import GUID, Made
 
 INBOX, PROJECTS = 0x0D, 0x20000
 TIME = 1_600_000_000

@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple
 
 from gromoxd.cli.importing import Progress
 from gromoxd.cli.migration.destination import Destination, Known
+from gromoxd.cli.migration.gromoxstore import GromoxFolder, GromoxMessage, GromoxStore, Version
 from gromoxd.cli.migration.outcome import Stopped
 from gromoxd.cli.migration.rewriting import Rewriter
 from gromoxd.convert.derived import BODIES, READ_ONLY, SUBJECTS
-from gromoxd.convert.gromoxstore import GromoxFolder, GromoxMessage, GromoxStore, Version
 from gromoxd.convert.item import Item
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb import calls as c

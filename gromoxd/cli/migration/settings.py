@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from gromoxd.cli.migration.gromoxstore import GromoxRule
 from gromoxd.cli.migration.original import Original
-from gromoxd.convert.gromoxstore import GromoxRule
 from gromoxd.convert.itemof import item_of_mime
 from gromoxd.errors import MapiError, WireError
 from gromoxd.exmdb import access as a

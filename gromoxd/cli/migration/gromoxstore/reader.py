@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from gromoxd.convert.gromoxstore import content
-from gromoxd.convert.gromoxstore.values import name_of, text_of, value_of
+from gromoxd.cli.migration.gromoxstore import content
+from gromoxd.cli.migration.gromoxstore.values import name_of, text_of, value_of
 from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.errors import WireError
 from gromoxd.mapi.bag import Bag

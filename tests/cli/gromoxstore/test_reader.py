@@ -9,14 +9,14 @@ from struct import pack
 
 import pytest
 
-from gromoxd.convert.gromoxstore import GromoxStore
-from gromoxd.convert.gromoxstore.values import name_of, value_of
+from gromoxd.cli.migration.gromoxstore import GromoxStore
+from gromoxd.cli.migration.gromoxstore.values import name_of, value_of
 from gromoxd.errors import WireError
 from gromoxd.mapi.named import PropertyName
 from gromoxd.mapi.named_tags import PidLidAppointmentStartWhole
 from gromoxd.mapi.proptags import PidTagBody, PidTagHtml, PidTagImportance, PidTagSubject
 from gromoxd.mapi.types import PropType
-from tests.convert.gromoxstore.making import Made, Stored
+from tests.cli.gromoxstore.making import Made, Stored
 
 FOREIGN = "GUID=11111111-2222-3333-4444-555555555555,NAME=colour"
 APPOINTMENT = "GUID=00062002-0000-0000-c000-000000000046,LID=33293"

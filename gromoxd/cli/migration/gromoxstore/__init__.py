@@ -1,6 +1,6 @@
 """Reads the mailboxes of Gromox: a folder with `exmdb/exchange.sqlite3` and, beside it, files with large values."""
 
-from gromoxd.convert.gromoxstore.reader import (
+from gromoxd.cli.migration.gromoxstore.reader import (
     GromoxFolder,
     GromoxMessage,
     GromoxPermission,
