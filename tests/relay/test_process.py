@@ -8,80 +8,22 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from gromoxd.errors import MapiError
 from gromoxd.exmdb import access as x
-from gromoxd.exmdb import objects as o
-from gromoxd.exmdb import outgoing as g
-from gromoxd.exmdb.api import MailboxRef
-from gromoxd.exmdb.client import Client
-from gromoxd.exmdb.settings import ExmdbSettings
-from gromoxd.mapi import proptags as p
-from tests.support.mapiload import shards
-from tests.support.server import Server, own_host, running, until
+from tests.support.sending import ALICE, BOB, Mailbox, Sink, sinking, subjects
+from tests.support.server import Server, running, until
 
 pytestmark = pytest.mark.slow
-ALICE, BOB = "alice@example.test", "bob@example.test"
-OUTBOX = 0x0C
-
-
-class Sink:
-    """A mail server that keeps what it gets; `refuse`: what it says to every mail instead."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[str, list[str], bytes]] = []
-        self.refuse = ""
-        self.url = ""
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.refuse:
-            return self.refuse
-        self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
-        return "250 2.0.0 taken"
-
-    def subjects(self) -> list[str]:
-        return [
-            line[9:].decode() for _, _, raw in list(self.mails)
-            for line in raw.splitlines() if line.startswith(b"Subject: ")
-        ]  # fmt: skip
-
-
-class Mailbox:
-    """Somebody's mailbox, as a protocol worker uses it."""
-
-    def __init__(self, server: Server, user: str) -> None:
-        self.user = user
-        self._maildir = json.loads(server.ctl("mailbox", "info", user, "--json"))["maildir"]
-        routes = SimpleNamespace(host_of=lambda maildir: "")
-        self.client = Client(str(server.site / "run"), None, shards(server), routes, ExmdbSettings())
-
-    def call(self, call: Any) -> Any:
-        return self.client.call(MailboxRef(self._maildir), call, actor=self.user)
-
-    def draft(self, subject: str, to: str, **props: Any) -> int:
-        recipient = {p.PidTagRecipientType: 1, p.PidTagAddressType: "SMTP", p.PidTagEmailAddress: to}
-        bag = {p.PidTagSubject: subject, p.PidTagBody: "text\r\n"}
-        bag |= {getattr(p, f"PidTag{name}"): value for name, value in props.items()}
-        changes = o.Changes(bag, recipients=[recipient])
-        return int(self.call(o.SaveMessage(OUTBOX, 0, 0, changes, subject.encode()[-16:].rjust(16, b"."))).mid)
-
-    def submit(self, subject: str, to: str, **props: Any) -> None:
-        self.call(g.SubmitMessage(self.draft(subject, to, **props), b"s" + subject.encode()[-15:].rjust(15, b".")))
 
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    made = Sink()
-    made_by = Controller(made, hostname=own_host(), port=2527)
-    made_by.start()
-    made.url = f"smtp://{made_by.hostname}:2527"
-    yield made
-    made_by.stop()
+    with sinking() as made:
+        yield made
 
 
 @pytest.fixture
@@ -91,20 +33,13 @@ def server(tmp_path: Path, sink: Any) -> Iterator[Server]:
         yield made
 
 
-def subjects(server: Server, user: str, folder: str = "INBOX") -> list[str]:
-    with server.imap(user) as client:
-        client.select(folder, readonly=True)
-        found = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
-        return [item[1].decode().strip().removeprefix("Subject: ") for item in found if isinstance(item, tuple)]
-
-
 def test_from_outbox_to_sent_items(server: Server, sink: Sink) -> None:
     alice = Mailbox(server, ALICE)
     alice.submit("to elsewhere", "x@elsewhere.test")
     alice.submit("to bob", BOB)
     until(lambda: sink.mails, describe="the sink gets it")
     until(lambda: subjects(server, BOB) == ["to bob"], describe="bob gets it")
-    until(lambda: sorted(subjects(server, ALICE, '"Sent Items"')) ==
+    until(lambda: sorted(subjects(server, ALICE, "Sent Items")) ==
           ["to bob", "to elsewhere"], describe="Sent Items")  # fmt: skip
     assert sink.subjects() == ["to elsewhere"]
     assert json.loads(server.ctl("queue", "list", "--json")) == []
@@ -120,7 +55,7 @@ def test_in_the_name_of_somebody_else(server: Server, sink: Sink) -> None:
     until(lambda: sink.subjects() == ["on behalf"], describe="the sink gets it")
     assert b"From: bob@example.test" in sink.mails[0][2]
     assert b"Sender: alice@example.test" in sink.mails[0][2]
-    until(lambda: subjects(server, BOB, '"Sent Items"') == ["on behalf"], describe="bob's Sent Items")
+    until(lambda: subjects(server, BOB, "Sent Items") == ["on behalf"], describe="bob's Sent Items")
 
 
 def test_deferred_sends_wait(server: Server, sink: Sink) -> None:

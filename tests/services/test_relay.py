@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.relay.test_process import ALICE, BOB, Mailbox
 from tests.services.daemons import Postfix, example, open_folder, postfix
 from tests.services.test_postfix import inbox, parsed
+from tests.support.sending import ALICE, BOB, Mailbox
 from tests.support.server import Server, own_host, running, until
 
 pytestmark = pytest.mark.slow
