@@ -35,8 +35,8 @@ class _Silent:
 
 
 @contextmanager
-def progress(*, octets: bool = True) -> Iterator[Progress]:
-    """A bar on standard error, when that is a terminal."""
+def progress(*, octets: bool = True, one: bool = False) -> Iterator[Progress]:
+    """A bar on standard error for each `begin`, or `one` for all of them, when that is a terminal."""
     if not sys.stderr.isatty():
         yield _Silent()
         return
@@ -52,7 +52,10 @@ def progress(*, octets: bool = True) -> Iterator[Progress]:
             task: rich.TaskID | None = None
 
             def begin(self, text: str, total: int) -> None:
-                self.task = bars.add_task(plain(text), total=max(total, 1))
+                if one and self.task is not None:
+                    bars.reset(self.task, description=plain(text), total=max(total, 1))
+                else:
+                    self.task = bars.add_task(plain(text), total=max(total, 1))
 
             def at(self, done: int) -> None:
                 if self.task is not None:

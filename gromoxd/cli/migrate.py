@@ -91,7 +91,7 @@ def gromox(
     with _outcome(dry_run, as_json) as outcome, GromoxStore(folder) as source, store_of(site, name) as store:
         outcome.note("deleted messages that could be recovered")
         target = Destination(store, outcome, dry=dry_run)
-        with progress(octets=False) as bar:
+        with progress(octets=False, one=True) as bar:
             original = Original(source, target, bar, delete=delete)
             original.run()
         subscribe(original)
@@ -139,7 +139,11 @@ def imap(
         raise click.ClickException(str(error)) from None
     options = Options(since.date() if since is not None else None, delete)
     try:
-        with _outcome(dry_run, as_json) as outcome, store_of(site, name) as store, progress(octets=False) as bar:
+        with (
+            _outcome(dry_run, as_json) as outcome,
+            store_of(site, name) as store,
+            progress(octets=False, one=True) as bar,
+        ):
             Run(source, Destination(store, outcome, dry=dry_run), bar, options).run(places, exclude)
     finally:
         source.close()

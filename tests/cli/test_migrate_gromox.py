@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from gromoxd.mapi import proptags as p
 from gromoxd.mapi.entryids import FolderEntryId
 from gromoxd.mapi.ids import LongTermId, ServerId, eid_int, eid_split
 from gromoxd.mapi.restrictions import Exist, encode_restriction
-from gromoxd.mapi.rules import ActionBlock, ActionType, MoveCopy, decode_actions, encode_actions
+from gromoxd.mapi.rules import ActionBlock, ActionType, ExtendedRuleActions, MoveCopy, decode_actions, encode_actions
 from gromoxd.mapi.times import filetime
 from tests.cli.conftest import Ctl
 from tests.cli.gromoxstore.making import GUID, Made
@@ -220,6 +221,48 @@ def test_permissions_rules_and_the_rest(served: Served, filled: Ctl, box: Box) -
     assert (props[0x6772_001F], props[p.PidTagProhibitReceiveQuota]) == ('{"settings":1}', 4096)
     assert migrated(filled, box, status=1)["settings"] == ["permissions: 2"]
     assert len(served.call(r.GetRules(INBOX))) == 1
+
+
+def test_extended_rules_name_our_folders(served: Served, filled: Ctl, box: Box) -> None:
+    entry = FolderEntryId(OLD, LongTermId(b"\1" * 16, PROJECTS)).encode()
+    actions = ExtendedRuleActions((ActionBlock(ActionType.OP_MOVE, MoveCopy(True, b"store", entry)),))
+    props = {
+        p.PidTagMessageClass: "IPM.ExtendedRule.Message", p.PidTagRuleMessageName: "filing",
+        p.PidTagExtendedRuleMessageActions: actions.encode(),
+    }  # fmt: skip
+    box.made.message(INBOX, props, associated=True)
+    assert migrated(filled, box)["added"] == 1
+    (rule,) = served.call(r.GetExtendedRules(INBOX))
+    (action,) = ExtendedRuleActions.decode(rule[p.PidTagExtendedRuleMessageActions]).actions
+    assert isinstance(action.action_data, MoveCopy)
+    found = FolderEntryId.decode(action.action_data.folder_eid)
+    assert (found.provider, found.folder.counter) == (
+        served.call(OpenStore()).guid, folder(served, "INBOX/Projects").fid
+    )  # fmt: skip
+    assert action.action_data.store_eid == served.call(GetStoreProps([p.PidTagEntryId]))[p.PidTagEntryId]
+
+
+def test_public_folders_with_read_marks(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    made = Made(tmp_path / "public", public=True)
+    made.folder_row(0x100, 0x02, "News")
+    mids = [made.message(0x100, {p.PidTagSubject: str(n), p.PidTagBody: "x"}) for n in range(2)]
+    made.db.execute("INSERT INTO permissions (folder_id, username, permission) VALUES (256, 'default', 1051)")
+    made.close(public=True)
+    db = sqlite3.connect(tmp_path / "public" / "exmdb" / "exchange.sqlite3")
+    db.execute("INSERT INTO read_states VALUES (?, ?)", (mids[0], ALICE))
+    db.commit()
+    db.close()
+    words = ("migrate", "gromox", "@example.test", str(tmp_path / "public"), "--json")
+    for added in (2, 0):
+        outcome = filled(*words)
+        assert outcome.status == 0, outcome.err
+        assert json.loads(outcome.out)["added"] == added
+    (news,) = [one for one in served.call(c.ListFolders(), "example.test").folders if one.name == "News"]
+    table = t.Table(t.CONTENTS, news.fid)
+    rows = served.call(t.QueryRows(table, [p.PidTagSubject, p.PidTagRead], 0, 10), "example.test", ALICE).rows
+    assert sorted(rows) == [["0", True], ["1", False]]
+    outcome = filled("migrate", "gromox", ALICE, str(tmp_path / "public"))
+    assert (outcome.status, "one mailbox is a user's" in outcome.err) == (1, True)
 
 
 def test_a_broken_message_is_told_and_the_rest_is_done(served: Served, filled: Ctl, box: Box) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -214,6 +215,16 @@ def test_dry_run_since_and_wrong_password(served: Served, filled: Ctl, far: imap
     url = f"imap://user1%40example.test@127.0.0.1:{port}"
     outcome = filled("migrate", "imap", ALICE, url, "--plaintext", "--password-stdin", stdin="wrong\n")
     assert (outcome.status, "log-in refused" in outcome.err) == (1, True)
+    outcome = filled("migrate", "imap", ALICE, url, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert (outcome.status, "STARTTLS" in outcome.err, "Traceback" in outcome.err) == (1, True, False)
+
+
+def test_a_server_that_is_not_there(served: Served, filled: Ctl) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    url = f"imaps://a@127.0.0.1:{closed}"
+    outcome = filled("migrate", "imap", ALICE, url, "--password-stdin", stdin="x\n")
+    assert (outcome.status, "refused" in outcome.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,10 @@ class ImapSource:
                     self._drop()
                     if tries >= MOST_TRIES or not self._connections:
                         raise Stopped(f"{self.address}: {error}") from error
+                except IMAPClientError as error:
+                    if not self._connections:
+                        raise Stopped(f"{self.address}: {_told(error)}") from error
+                    raise
                 gevent.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 

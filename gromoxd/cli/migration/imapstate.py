@@ -8,6 +8,7 @@ all is said by the message.
 from __future__ import annotations
 
 import json
+import time
 import zlib
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -24,6 +25,8 @@ CLASS: Final = "IPM.Configuration.Migration"
 STATE: Final = PropertyName(PS_PUBLIC_STRINGS, "migration-state")
 ROOT: Final = 0x01
 LARGEST: Final = 256 << 20
+SELDOM: Final = 30.0
+"""Seconds between two times at which it is kept: it is written whole."""
 _PIECE: Final = 1 << 20
 
 
@@ -45,6 +48,7 @@ class State:
         self.account = blake2b(address.encode(), digest_size=8, person=b"imap").digest()
         self.folders: dict[str, FolderState] = {}
         self._known: list[Known] = []
+        self._saved = time.monotonic()
         for seen in target.associated(ROOT, PidTagMessageClass, PidTagSubject):
             if seen.props.get(PidTagMessageClass) == CLASS and seen.props.get(PidTagSubject) == address:
                 self._known.append(seen.known)
@@ -62,10 +66,11 @@ class State:
                 break
         self.folders = _decoded(octets)
 
-    def save(self) -> None:
-        """Keep it; what was kept before goes afterwards."""
-        if self._target.dry:
+    def save(self, *, now: bool = False) -> None:
+        """Keep it, from time to time or now; what was kept before goes afterwards."""
+        if self._target.dry or (not now and time.monotonic() < self._saved + SELDOM):
             return
+        self._saved = time.monotonic()
         item = Item({PidTagMessageClass: CLASS, PidTagSubject: self._address})
         item.props[item.foreign_id(STATE) << 16 | BINARY] = _encoded(self.folders)
         saved = self._target.save(ROOT, item, b"", associated=True)

@@ -81,7 +81,10 @@ class Run:
 
     def run(self, pairs: dict[str, str], excluded: tuple[str, ...]) -> None:
         """All folders. Stopped when nothing more can be done."""
-        folders, foreign = self.source.folders()
+        try:
+            folders, foreign = self.source.folders()
+        except IMAPClientError as error:
+            raise Stopped(f"the folders are not told: {error}") from error
         for name in foreign:
             self.outcome.note(f"folder {name} of others")
         mapping = Mapping(self.target.folders, folders, pairs, excluded, self.source.address.folder)
@@ -93,6 +96,7 @@ class Run:
                 self.outcome.note(f"folder {folder.name}, which shows what is in others")
                 continue
             self._folder_of(folder, mapping.target(folder))
+        self.state.save(now=True)
 
     def _folder_of(self, folder: SourceFolder, path: str) -> None:
         try:

@@ -229,7 +229,7 @@ class Original:
     def _message(self, folder: GromoxFolder, version: Version, known: tuple[Source, Known] | None) -> None:
         where = f"{self.paths[folder.fid]}, message {version.mid:#x}"
         try:
-            message = self.source.message(version.mid)
+            message = self.source.message(version.mid, whole=False)
         except WireError as error:
             self.outcome.fail(where, str(error))
             return
@@ -258,7 +258,8 @@ class Original:
         if self.target.dry:
             self.outcome.came(path)
         else:
-            self.target.start(where, work, len(message.eml))
+            octets = len(message.eml) + sum(len(one.data) for one in message.item.attachments)
+            self.target.start(where, work, octets)
 
     def _add(self, fid: int, message: GromoxMessage, source: bytes) -> int:
         """Store a message; its id here."""

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from gromoxd.cli.migration.gromoxstore import GromoxRule
+from gromoxd.cli.migration.gromoxstore.rules import actions_of, condition_of
 from gromoxd.cli.migration.original import Original
 from gromoxd.convert.itemof import item_of_mime
 from gromoxd.errors import MapiError, WireError
@@ -15,8 +16,8 @@ from gromoxd.exmdb import rulecalls as r
 from gromoxd.exmdb.objects import Bag
 from gromoxd.exmdb.storecalls import GetStoreProps, SetStoreProps
 from gromoxd.mapi import proptags as p
-from gromoxd.mapi.restrictions import decode_restriction, encode_restriction
-from gromoxd.mapi.rules import decode_actions, encode_actions
+from gromoxd.mapi.restrictions import encode_restriction
+from gromoxd.mapi.rules import encode_actions
 
 ALL_BITS: Final = 0x1FFB
 """Rights of folders ([MS-OXCPERM] 2.2.7); the original's other bits are of no folder."""
@@ -142,8 +143,8 @@ def _rule(original: Original, rule: GromoxRule) -> Bag:
         return names.id_of(name) << 16 | tag & 0xFFFF
 
     rewriter = original.rewriter
-    condition = encode_restriction(rewriter.condition(decode_restriction(rule.condition), tag_of))
-    actions = encode_actions([rewriter.action(action, tag_of) for action in decode_actions(rule.actions)])
+    condition = encode_restriction(rewriter.condition(condition_of(rule.condition), tag_of))
+    actions = encode_actions([rewriter.action(action, tag_of) for action in actions_of(rule.actions)])
     return {
         p.PidTagRuleName: rule.name, p.PidTagRuleProvider: rule.provider, p.PidTagRuleSequence: rule.sequence,
         p.PidTagRuleState: rule.state, p.PidTagRuleUserFlags: rule.user_flags, p.PidTagRuleLevel: 0,

@@ -39,13 +39,22 @@ FOLDERS = (
     (0x03, 0x01, "Spooler Queue", "IPF.Note"),
 )  # fmt: skip
 GUID = "5dae1c60-1d4a-4c1e-9d3c-2f6f0a1b2c3d"
+PUBLIC_FOLDERS = (
+    (0x01, 0, "Root Container", ""), (0x02, 0x01, "IPM_SUBTREE", ""), (0x03, 0x01, "NON_IPM_SUBTREE", ""),
+    (0x04, 0x03, "EFORMS REGISTRY", ""),
+)  # fmt: skip
+PUBLIC_SCHEMA = """
+CREATE TABLE read_states (message_id INTEGER NOT NULL, username TEXT COLLATE NOCASE NOT NULL);
+ALTER TABLE folders DROP COLUMN is_search;
+ALTER TABLE messages DROP COLUMN read_state;
+"""
 EXTERNAL = {0x1000, 0x007D, 0x1013, 0x1009, 0x3701}
 
 
 class Made:
     """A mailbox folder under construction; `close` before it is read."""
 
-    def __init__(self, folder: Path, version: int = 27) -> None:
+    def __init__(self, folder: Path, version: int = 27, *, public: bool = False) -> None:
         self.folder = folder
         for name in ("exmdb", "cid", "eml", "config"):
             (folder / name).mkdir(parents=True)
@@ -54,10 +63,13 @@ class Made:
         self.db.execute("INSERT INTO configurations VALUES (10, ?)", (version,))
         self.db.execute("INSERT INTO configurations VALUES (1, ?)", (GUID,))
         self._id, self._cn = 0x10000, 0
-        for fid, parent, name, kind in FOLDERS:
-            self.folder_row(fid, parent, name, kind, search=fid == 3)
+        for fid, parent, name, kind in PUBLIC_FOLDERS if public else FOLDERS:
+            self.folder_row(fid, parent, name, kind, search=fid == 3 and not public)
 
-    def close(self) -> None:
+    def close(self, *, public: bool = False) -> None:
+        """`public`: the tables are as those of public folders are."""
+        if public:
+            self.db.executescript(PUBLIC_SCHEMA)
         self.db.commit()
         self.db.close()
 

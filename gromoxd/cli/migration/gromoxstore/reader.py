@@ -47,6 +47,9 @@ OLDEST, NEWEST = 1, 40
 """Schema versions that are looked at; the tables that are read here did not change within them."""
 GENERATED = ".midb"
 """The ending of RFC 5322 texts that were made of the message for IMAP."""
+_SLIM = "(SELECT message_id, proptag, propval FROM message_properties WHERE proptag >> 16 & 65535 NOT IN ({}))".format(
+    ",".join(map(str, sorted(EXTERNAL)))
+)
 MOST_DEPTH = 20
 EMBEDDED_MESSAGE = 5
 
@@ -213,17 +216,18 @@ class GromoxStore:
         for (mid,) in self._db.execute(sql, (fid,)).fetchall():
             yield mid
 
-    def message(self, mid: int) -> GromoxMessage:
-        """One message with all it has."""
+    def message(self, mid: int, *, whole: bool = True) -> GromoxMessage:
+        """One message with all it has. Not `whole`: one that has its RFC 5322 text has no texts and attachments."""
         columns = "is_associated, mid_string, read_state" if self.private else "is_associated, mid_string, 1"
         found = self._db.execute(f"SELECT {columns} FROM messages WHERE message_id=?", (mid,)).fetchone()
         if found is None:
             raise WireError(f"no message {mid:#x}")
         associated, mid_string, read = found
-        problems: list[str] = []
-        item = self._item(mid, problems, 0)
-        message = GromoxMessage(mid, item, bool(read), bool(associated), problems=problems)
-        message.eml = self._eml(mid_string)
+        message = GromoxMessage(mid, Item(), bool(read), bool(associated), self._eml(mid_string))
+        if whole or associated or not message.eml:
+            message.item = self._item(mid, message.problems, 0)
+        else:
+            message.item.props = self._bag(message.item, _SLIM, "message_id", mid, message.problems)
         return message
 
     def _eml(self, mid_string: Any) -> bytes:
