@@ -60,6 +60,13 @@ class StoreSettings:
     rule_hops_max: int = setting(
         30, "Mail with more Received fields is passed on by no rule and answered by none.", kind="int", low=1, high=1000
     )
+    rule_replies_max: int = setting(
+        20, "Answers and refusals by rules that one sender gets from a mailbox within an hour.", kind="int", low=1,
+        high=100_000,
+    )  # fmt: skip
+    rule_forwards_max: int = setting(
+        2000, "Mails of one sender that rules of a mailbox pass on within an hour.", kind="int", low=1, high=1_000_000
+    )
     oof_subject: str = setting(
         "Automatic reply:", "What the subject of an out-of-office message begins with.", kind="str"
     )

@@ -19,6 +19,7 @@ from store import wellknown as wk
 from store.access import Access, Acl
 from store.changes import Batch, Change, Effects, Figures, Write
 from store.content import ContentStore
+from store.mapi.frequency import Frequency
 from store.mapi.identity import Identity
 from store.outbox import NoOutbox, Outbox
 from store.settings import StoreSettings
@@ -77,6 +78,8 @@ class Transaction:
         self.outbox: Outbox = NoOutbox()
         self.handed: set[int] = set()
         """Ids of outgoing mail that the relay may have on its disk already: it cannot be called back."""
+        self.frequency = Frequency()
+        """Of what rules send."""
         self.access = Access("", "", {}, {})
         """The rights of the running call's actor."""
         self._dirty: set[int] = set()

@@ -158,10 +158,17 @@ def may_pass_on(run: Run, rule: Rule, recipients: list[str]) -> bool:
     elif run.owner.lower() in automail.traces(fields):
         reason = "has been here before"
     elif not recipients:
-        reason = "goes to the mailbox itself"
+        reason = "goes to the mailbox itself or back to its sender"
+    elif _too_often(run, "forward", run.tx.settings.rule_forwards_max):
+        reason = "too many from this sender within an hour"
     if reason:
         stopped(run, rule.name, reason)
     return not reason
+
+
+def _too_often(run: Run, what: str, limit: int) -> bool:
+    """Whether rules have done so for this sender so often already."""
+    return run.tx.frequency.exceeds(what, run.call.sender, limit, run.tx.now)
 
 
 def stopped(run: Run, rule: str, reason: str) -> None:
@@ -173,13 +180,14 @@ def stopped(run: Run, rule: str, reason: str) -> None:
 
 
 def _addresses(run: Run, blocks: tuple[RecipientBlock, ...]) -> list[str]:
-    """The recipients, the mailbox itself apart."""
+    """The recipients, apart from the mailbox itself and, who may be a machine that answers, the sender."""
+    those_apart = run.view.addresses | {run.call.sender.lower()}
     found: dict[str, None] = {}
     for block in blocks:
         name, address = person(_bag(block), "")
         if not is_address(address):
             raise RuleFailure(RuleError.RECIPIENTS, f"recipient {name or address!r} has no mail address")
-        if address.lower() not in run.view.addresses:
+        if address.lower() not in those_apart:
             found[address] = None
     if len(found) > run.tx.settings.submit_recipients_max:
         raise RuleFailure(RuleError.RECIPIENTS, f"{len(found)} recipients")
@@ -265,6 +273,8 @@ def refuse(run: Run, rule: Rule, block: ActionBlock) -> None:
     sender = run.call.sender
     if not is_address(sender) or automail.hops(run.view.fields) > run.tx.settings.rule_hops_max:
         return stopped(run, rule.name, "nobody to send it back to")
+    if _too_often(run, "answer", run.tx.settings.rule_replies_max):
+        return stopped(run, rule.name, "too many refusals within an hour")
     code = data.bounce_code if data.bounce_code in _REFUSALS else BounceCode.DENIED
     reason, status = _REFUSALS[BounceCode(code)]
     raw = letters.refusal(run.writer(), sender, reason, status, run.view.data.header)
@@ -302,6 +312,8 @@ def _reply(run: Run, rule: Rule, block: ActionBlock, suppressing: str) -> None:
     recipients = [one for one in dict.fromkeys(recipients) if is_address(one) and one.lower() not in view.addresses]
     if not recipients:
         return stopped(run, rule.name, "nobody to answer")
+    if _too_often(run, "answer", run.tx.settings.rule_replies_max):
+        return stopped(run, rule.name, "too many answers within an hour")
     item = template or ruletemplates.STANDARD
     raw = letters.reply(run.writer(), run.owner, recipients, subject, view.stored, item)
     run.plan.mails.append(Mail("", recipients, "answered", raw=raw))

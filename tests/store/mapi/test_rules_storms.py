@@ -194,7 +194,7 @@ def test_a_rule_that_forwards_to_its_own_mailbox(world: World, caplog: pytest.Lo
     world.run()
     assert world.inboxes() == {"alice": 2}
     assert reasons(caplog) == [
-        "goes to the mailbox itself", "has been here before", "has been here before",
+        "goes to the mailbox itself or back to its sender", "has been here before", "has been here before",
     ]  # fmt: skip
 
 
@@ -247,6 +247,30 @@ def test_a_forwarder_elsewhere_that_strips_our_trace(box: Harness) -> None:
         stripped = b"\r\n".join(line for line in found[0].raw.split(b"\r\n") if not line.startswith(b"X-Gromoxd-Loop"))
         raw = b"Received: from us by them\r\nReceived: from them by us\r\n" + stripped
     assert 10 < rounds < 20
+
+
+def test_a_machine_elsewhere_that_answers_everything_in_new_mails(
+    make: Callable[..., Harness], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its mails say nothing of where they come from: only their number does."""
+    box = make(rule_replies_max=3, rule_forwards_max=5)
+    answer = ActionBlock(ActionType.OP_REPLY, Reply(bytes(16)), ReplyFlavor.ST)
+    add(
+        box,
+        standard(EVERYTHING, answer, name="answer"),
+        standard(EVERYTHING, forwarding(SENDER, flavor=REDIRECT), name="back"),
+        standard(EVERYTHING, forwarding("tickets@example.org", flavor=REDIRECT), name="on"),
+    )
+    for number in range(20):
+        deliver(box, mail(f"ticket {number}"))
+    found = [one.recipients for one in sent(box)]
+    assert (found.count([SENDER]), found.count(["tickets@example.org"]), len(found)) == (3, 5, 8)
+    assert reasons(caplog).count("too many answers within an hour") == 17
+    assert reasons(caplog).count("goes to the mailbox itself or back to its sender") == 20
+    assert reasons(caplog).count("too many from this sender within an hour") == 15
+    box.clock += 3600
+    deliver(box, mail("an hour later"))
+    assert len(sent(box)) == 10
 
 
 # ---------------------------------------------------------------------------------------------- no mail is lost
