@@ -7,6 +7,7 @@ from functools import lru_cache
 
 LARGEST_HEADER = 64 << 10
 _NAME = re.compile(r"[!-9;-~]+")
+_FLAGS = re.compile(r"\(\?[aimsx]+\)")
 JUNK, SAFE = 9, -1
 """PidTagContentFilterSpamConfidenceLevel ([MS-OXCSPAM] 2.2.1.3)."""
 
@@ -22,29 +23,33 @@ def problem(text: str) -> str:
     if not colon or not _NAME.fullmatch(name.strip()):
         return "no `Name: regular expression`"
     try:
-        re.compile(pattern.strip())
-    except re.error as error:
+        _compiled(name, pattern)
+    except (re.error, OverflowError, RecursionError) as error:
         return str(error)
     return ""
+
+
+def _compiled(name: str, pattern: str) -> re.Pattern[bytes]:
+    """What a rule looks for; each is compiled alone, so that its flags and groups are its own."""
+    pattern, flags = pattern.strip(), ""
+    leading = _FLAGS.match(pattern)
+    if leading is not None:
+        flags, pattern = leading[0], pattern[leading.end() :]
+    source = f"{flags}^{re.escape(name.strip())}[ \\t]*:[ \\t]*(?:{pattern})"
+    return re.compile(source.encode(), re.IGNORECASE | re.MULTILINE)
 
 
 class Matcher:
     """All rules of a configuration. Most mail has none of their fields, which is found out first and cheaply."""
 
     def __init__(self, text: str) -> None:
-        rules = [rule for rule in split(text) if not problem(rule)]
-        pairs = [rule.partition(":")[::2] for rule in rules]
-        self._names = tuple(dict.fromkeys(name.strip().lower().encode() for name, _ in pairs))
-        fields = [f"{re.escape(name.strip())}[ \\t]*:[ \\t]*(?:{pattern.strip()})" for name, pattern in pairs]
-        self._search = re.compile(f"^(?:{'|'.join(fields)})".encode(), re.IGNORECASE | re.MULTILINE).search
+        pairs = [rule.partition(":")[::2] for rule in split(text) if not problem(rule)]
+        self._rules = [(name.strip().lower().encode(), _compiled(name, pattern).search) for name, pattern in pairs]
 
     def matches(self, header: bytes) -> bool:
         """Whether a rule matches a field of the header."""
         lowered = header[:LARGEST_HEADER].lower()
-        for name in self._names:
-            if name in lowered:
-                return self._search(header, 0, LARGEST_HEADER) is not None
-        return False
+        return any(name in lowered and search(header, 0, LARGEST_HEADER) is not None for name, search in self._rules)
 
 
 @lru_cache(maxsize=16)

@@ -98,7 +98,7 @@ def attached(writer: Writer, recipients: Sequence[str], subject: str, fields: Fi
 
 def body_of(writer: Writer, recipients: Sequence[str], subject: str, fields: Fields) -> bytes:
     """The head of a mail with the original's body."""
-    kept = [name + b": " + value + b"\r\n" for name, value in fields if _CONTENT.match(name) and len(value) < 900]
+    kept = [name + b": " + value + b"\r\n" for name, value in fields if _CONTENT.match(name) and _may_stand(value, 900)]
     return _new_head(writer, recipients, subject, fields) + b"".join(kept) + b"\r\n"
 
 
@@ -112,11 +112,17 @@ def _new_head(writer: Writer, recipients: Sequence[str], subject: str, fields: F
     ))  # fmt: skip
 
 
+def _may_stand(value: bytes, longest: int) -> bool:
+    """Whether a field's value of another mail may be written again: a bare CR in it would become the end of a line."""
+    return len(value) < longest and b"\r" not in value and b"\0" not in value
+
+
 def carried(writer: Writer, fields: Fields) -> bytes:
     """What a new mail keeps of the one for which it is sent: who has passed it on, and that a machine made it."""
-    kept = [b"%b: %b\r\n" % (LOOP_FIELD.encode(), value) for name, value in fields if _LOOP.match(name)]
+    traces = [value for name, value in fields if _LOOP.match(name) and _may_stand(value, 900)]
+    kept = [b"%b: %b\r\n" % (LOOP_FIELD.encode(), value) for value in traces]
     for name, value in fields:
-        if name.lower() == b"auto-submitted" and len(value) < 200:
+        if name.lower() == b"auto-submitted" and _may_stand(value, 200):
             kept.append(b"Auto-Submitted: %b\r\n" % value)
             break
     return trace_field(writer.address) + b"".join(kept)

@@ -84,3 +84,12 @@ def test_configured_rules() -> None:
     assert not junk.is_junk(b"X: y\r\n\r\n", "")
     assert not junk.is_junk(b"X: y\r\n\r\n", "no rule; X: (")
     assert junk.is_junk(b"X: y\r\n\r\n", "no rule; x: Y")
+
+
+def test_configured_rules_do_not_disturb_each_other() -> None:
+    rules = r"X: (?i)yes; Y: (?P<a>n)(?P=a); Z: (?P<a>m)(?P=a)"
+    assert [junk.problem(rule) for rule in junk.split(rules)] == ["", "", ""]
+    assert junk.is_junk(b"X: YES\r\n\r\n", rules)
+    assert junk.is_junk(b"y: nn\r\n\r\n", rules) and junk.is_junk(b"Z: mm\r\n\r\n", rules)
+    assert not junk.is_junk(b"X: no\r\nY: nm\r\nZ: nn\r\n\r\n", rules)
+    assert junk.problem(r"X: \u20ac") != "" and not junk.is_junk(b"X: y\r\n\r\n", r"X: \u20ac")

@@ -83,3 +83,15 @@ def test_a_refusal() -> None:
     assert told.get_payload()[1]["Final-Recipient"] == "rfc822; alice@example.test"
     assert original.get_content_type() == "text/rfc822-headers" and "=_abc.1 is in it" in original.as_string()
     assert "Return-Path" not in original.as_string()
+
+
+def test_a_bare_cr_brings_no_fields_in() -> None:
+    raw = (
+        b"Auto-Submitted: no\rReply-To: evil@x.test\r\rbody\r\nX-Gromoxd-Loop: a@b\rBcc: x@y\r\n"
+        b"Content-Type: a/b\rX: y\r\n"
+    )
+    fields = unfold_fields(raw)
+    assert any(b"\r" in value for _, value in fields)
+    for made in (letters.carried(WRITER, fields), letters.body_of(WRITER, ["r@x.test"], "s", fields)):
+        assert b"\r" not in made.replace(b"\r\n", b"")
+        assert b"evil" not in made and b"Bcc" not in made and b"X: y" not in made
