@@ -120,6 +120,28 @@ def test_passwords_are_not_sent_in_the_clear() -> None:
         smtp._log_in()
 
 
+@pytest.mark.parametrize("tls", [OFFERED, UNVERIFIED])
+def test_passwords_are_not_sent_to_anybody(secured: Server, tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    secured.extensions.append("AUTH PLAIN")
+    monkeypatch.setattr(Destination, "is_loopback", False)
+    smtp = client(secured, tls, user="me")
+    if tls == OFFERED:
+        with pytest.raises(Lost, match="certificate"):
+            smtp.open()
+    else:
+        smtp.open()
+        smtp.quit()
+    assert any(command.startswith("AUTH") for command in secured.commands) is (tls == UNVERIFIED)
+
+
+def test_what_is_taken_before_it_was_sent(server: Server) -> None:
+    server.always["DATA"] = b"250 fine\r\n"
+    smtp = client(server)
+    smtp.open()
+    assert (smtp.send(mail())[0].code, server.mails) == (4, [])
+    smtp.close()
+
+
 def test_secrets_are_not_shown() -> None:
     to = parse_url("smtps://me:se%40cret@mail.example.test")
     assert (to.user, to.password) == ("me", "se@cret")

@@ -14,7 +14,8 @@ class RelaySettings:
 
     outgoing_smtp_url: str = setting(
         "sendmail://localhost",
-        "The mail server for recipients elsewhere: sendmail://, smtp://HOST:PORT (TLS when offered),"
+        "The mail server for recipients elsewhere: sendmail://, smtp://HOST:PORT (TLS when offered,"
+        " with a valid certificate where it logs in),"
         " smtp+tls:// (TLS with a certificate that is valid), smtp+unverifiedtls://, smtps:// (TLS from the start);"
         " USER:PASSWORD@ before the host logs in.",
         kind="str", secret=True,

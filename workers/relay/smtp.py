@@ -71,6 +71,7 @@ class Smtp:
         self._times = times
         self._ca_file = ca_file
         self._sock: Any = None
+        self._secured = False
         self._replies = Replies()
         self.offered: dict[str, str] = {}
         self.sent = 0
@@ -112,7 +113,9 @@ class Smtp:
         self._hello()
 
     def _start_tls(self) -> None:
-        verify = self._to.tls in (REQUIRED, IMPLICIT)
+        """A password is told to nobody whose certificate was not looked at, unless the URL says so."""
+        to = self._to
+        verify = to.tls in (REQUIRED, IMPLICIT) or (to.tls == OFFERED and bool(to.user) and not to.is_loopback)
         context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if verify:
@@ -120,7 +123,8 @@ class Smtp:
         else:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        self._sock = context.wrap_socket(self._sock, server_hostname=self._to.host)
+        self._sock = context.wrap_socket(self._sock, server_hostname=to.host)
+        self._secured = True
 
     def _hello(self) -> None:
         reply = self._ask(f"EHLO {self._helo}")
@@ -135,7 +139,7 @@ class Smtp:
         to = self._to
         if not to.user:
             return
-        if not isinstance(self._sock, ssl.SSLSocket) and not to.is_loopback and to.tls != CLEAR:
+        if not self._secured and not to.is_loopback and to.tls != CLEAR:
             raise Lost(f"{to.name}: the password is not sent without TLS")
         ways = self.offered.get("AUTH", "").upper().split()
         if "PLAIN" in ways:
@@ -209,6 +213,7 @@ class Smtp:
         final = self._data(mail) if go_on.kind == 3 else go_on
         if go_on.kind != 3:
             self._reset(go_on)
+            final = go_on if go_on.kind != 2 else Reply(451, ("taken before it was sent",))
         self.sent += 1
         verdict = self._outcome(final if final.kind != 3 else Reply(451, ("unexpected reply",)))
         return [verdict if outcome.code == 2 else outcome for outcome in outcomes]
