@@ -111,7 +111,9 @@ def gromox(
 @click.option("--plaintext", is_flag=True, help="No encryption, of a server on this host (imap://).")
 @click.option("--folder", "pairs", metavar="SOURCE=FOLDER", multiple=True, help="Put a folder of the source elsewhere.")
 @click.option("--exclude", metavar="PATTERN", multiple=True, help="Leave out folders, and what is below them.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived on that day or later.")
+@click.option(
+    "--since", metavar="YYYY-MM-DD", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived on that day or later."
+)
 @click.option("--delete", is_flag=True, help="Delete what was brought before and is gone from the source since.")
 @dry_run
 @json_option

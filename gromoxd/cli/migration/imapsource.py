@@ -280,21 +280,11 @@ class ImapSource:
     def bodies(self, uids: list[int]) -> dict[int, bytes]:
         """Whole messages; what the server cannot give is not among them."""
 
-        def work(client: Any) -> dict[int, bytes]:
-            try:
-                return _bodies(client.fetch(uids, ["BODY.PEEK[]"]))
-            except (*LOST, LoginError):
-                raise
-            except (IMAPClientError, ProtocolError):
-                if len(uids) == 1:
-                    return {}
-                raise
-
         try:
-            return self._do(work)
-        except (IMAPClientError, ProtocolError):
+            return self._do(lambda client: _bodies(client.fetch(uids, ["BODY.PEEK[]"])))
+        except IMAPClientError:
             found: dict[int, bytes] = {}
-            for uid in uids:
+            for uid in uids if len(uids) > 1 else ():
                 found |= self.bodies([uid])
             return found
 

@@ -140,6 +140,8 @@ class Original:
                 self._folder_properties(folder, fid)
         except MapiError as error:
             self.outcome.fail(f"folder {self.paths[folder.fid]}", error.text or str(error))
+        except WireError as error:
+            self.outcome.fail(f"folder {self.paths[folder.fid]}", str(error))
 
     def _place(self, folder: GromoxFolder) -> int:
         """The folder here, made at need."""
@@ -213,8 +215,12 @@ class Original:
     def _messages(self, folder: GromoxFolder, late: bool) -> None:
         if folder.fid not in self.fids:
             return
-        kinds = self.source.associated(folder.fid)
-        for version in self.source.versions(folder.fid):
+        try:
+            kinds, versions = self.source.associated(folder.fid), self.source.versions(folder.fid)
+        except WireError as error:
+            self.outcome.fail(f"folder {self.paths[folder.fid]}", str(error))
+            return
+        for version in versions:
             if (version.mid in kinds) != late:
                 continue
             self._done += not late

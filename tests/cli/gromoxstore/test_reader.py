@@ -149,3 +149,39 @@ def test_a_folder_without_a_mailbox(tmp_path: Path) -> None:
     (tmp_path / "exmdb" / "exchange.sqlite3").write_bytes(b"x" * 5000)
     with pytest.raises(WireError, match="no mailbox"):
         GromoxStore(str(tmp_path))
+
+
+def everything(folder: str) -> None:
+    """Read all that there is; WireError is what may come of it, for each part by itself."""
+    with GromoxStore(folder) as store:
+        for read in (store.permissions, store.rules, store.readers, store.subscribed, store.store_properties):
+            with contextlib.suppress(WireError):
+                read()
+        for found in store.folders():
+            with contextlib.suppress(WireError):
+                store.folder_properties(found.fid)
+                store.associated(found.fid)
+                for version in store.versions(found.fid):
+                    with contextlib.suppress(WireError):
+                        store.message(version.mid)
+
+
+def test_a_broken_database_is_an_error(made: Made) -> None:
+    for number in range(20):
+        mid = made.message(0x0D, {PidTagSubject: "s" * 50, PidTagBody: "x"}, ({0x3001001F: "Bert"},), eml=b"a: b")
+        made.attachment(mid, {0x3704001F: f"{number}.txt", 0x37010102: b"x" * number})
+    made.db.execute("INSERT INTO permissions (folder_id, username, permission) VALUES (13, 'default', 1)")
+    made.db.execute("INSERT INTO permissions (folder_id, username, permission) VALUES (13, 7, 'x')")
+    made.close()
+    path = made.folder / "exmdb" / "exchange.sqlite3"
+    good = path.read_bytes()
+    dice = random.Random(5)
+    for _ in range(150):
+        broken = bytearray(good)
+        for _ in range(dice.choice((1, 10, 200))):
+            broken[dice.randrange(len(broken))] = dice.randrange(256)
+        path.write_bytes(broken)
+        with contextlib.suppress(WireError):
+            everything(str(made.folder))
+    path.write_bytes(good)
+    everything(str(made.folder))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
 from gromoxd.cli.migration.gromoxstore import content
@@ -34,6 +35,8 @@ from gromoxd.mapi.proptags import (
 )
 from gromoxd.mapi.types import MULTIPLE, PropType, prop_id, prop_type
 
+P = ParamSpec("P")
+T = TypeVar("T")
 EXTERNAL = frozenset(
     prop_id(tag)
     for tag in (
@@ -125,6 +128,19 @@ class OutOfOffice:
     external_text: str = ""
 
 
+def _readable(method: Callable[P, T]) -> Callable[P, T]:
+    """Columns may have values of any type: what is none of those that are expected is a WireError."""
+
+    @wraps(method)
+    def read(*args: P.args, **more: P.kwargs) -> T:
+        try:
+            return method(*args, **more)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise WireError(f"a row that cannot be: {error}") from error
+
+    return read
+
+
 class GromoxStore:
     """The mailbox in a folder, with its GUID (b"" when it has none). WireError when there is no mailbox. Close it."""
 
@@ -135,6 +151,7 @@ class GromoxStore:
             raise WireError(f"no mailbox: {path} is not there")
         try:
             self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            self._db.text_factory = lambda octets: octets.decode("utf-8", "replace")
             settings = dict(self._db.execute("SELECT config_id, config_value FROM configurations"))
             self.version = int(settings.get(10, 0))
             self.guid = _guid(settings.get(1))
@@ -155,23 +172,30 @@ class GromoxStore:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise WireError(f"database: {error}") from error
+
     def _read_names(self) -> dict[int, PropertyName]:
-        found = self._db.execute("SELECT propid, name_string FROM named_properties")
+        found = self._rows("SELECT propid, name_string FROM named_properties")
         return {propid: name for propid, text in found if (name := name_of(text_of(text))) is not None}
 
     # ------------------------------------------------------------------------------------------ folders
 
+    @_readable
     def folders(self) -> list[GromoxFolder]:
         """All folders that are not deleted, parents first."""
         search = "is_search" if self.private else "0"
-        counts = dict(self._db.execute(
+        counts = dict(self._rows(
             "SELECT parent_fid, count(*) FROM messages WHERE parent_fid IS NOT NULL AND NOT is_deleted"
             " GROUP BY parent_fid"
         ))  # fmt: skip
         names = self._folder_texts(PidTagDisplayName)
         classes = self._folder_texts(PidTagContainerClass)
         comments = self._folder_texts(PidTagComment)
-        rows = self._db.execute(f"SELECT folder_id, parent_id, {search} FROM folders WHERE NOT is_deleted").fetchall()
+        rows = self._rows(f"SELECT folder_id, parent_id, {search} FROM folders WHERE NOT is_deleted")
         children: dict[int, list[tuple[int, int]]] = {}
         for fid, parent, searching in rows:
             children.setdefault(parent or 0, []).append((fid, searching))
@@ -189,12 +213,14 @@ class GromoxStore:
     def _folder_texts(self, tag: int) -> dict[int, str]:
         sql = "SELECT folder_id, propval FROM folder_properties WHERE proptag IN (?, ?)"
         eight = prop_id(tag) << 16 | PropType.PtypString8
-        return {fid: text_of(value) for fid, value in self._db.execute(sql, (tag, eight))}
+        return {fid: text_of(value) for fid, value in self._rows(sql, (tag, eight))}
 
+    @_readable
     def permissions(self) -> list[GromoxPermission]:
         sql = "SELECT folder_id, username, permission FROM permissions ORDER BY folder_id, member_id"
-        return [GromoxPermission(fid, text_of(who), int(rights)) for fid, who, rights in self._db.execute(sql)]
+        return [GromoxPermission(fid, text_of(who), int(rights)) for fid, who, rights in self._rows(sql)]
 
+    @_readable
     def rules(self) -> list[GromoxRule]:
         sql = (
             "SELECT folder_id, name, provider, sequence, state, level, user_flags, provider_data, condition, actions"
@@ -205,7 +231,7 @@ class GromoxStore:
                 fid, text_of(name or ""), text_of(provider), sequence, state, level or 0, flags or 0, data or b"",
                 condition, actions,
             )
-            for fid, name, provider, sequence, state, level, flags, data, condition, actions in self._db.execute(sql)
+            for fid, name, provider, sequence, state, level, flags, data, condition, actions in self._rows(sql)
         ]  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ messages
@@ -213,13 +239,14 @@ class GromoxStore:
     def messages(self, fid: int) -> Iterator[int]:
         """The ids of a folder's messages, associated ones too, deleted ones not."""
         sql = "SELECT message_id FROM messages WHERE parent_fid=? AND NOT is_deleted ORDER BY message_id"
-        for (mid,) in self._db.execute(sql, (fid,)).fetchall():
+        for (mid,) in self._rows(sql, (fid,)):
             yield mid
 
+    @_readable
     def message(self, mid: int, *, whole: bool = True) -> GromoxMessage:
         """One message with all it has. Not `whole`: one that has its RFC 5322 text has no texts and attachments."""
         columns = "is_associated, mid_string, read_state" if self.private else "is_associated, mid_string, 1"
-        found = self._db.execute(f"SELECT {columns} FROM messages WHERE message_id=?", (mid,)).fetchone()
+        found = next(iter(self._rows(f"SELECT {columns} FROM messages WHERE message_id=?", (mid,))), None)
         if found is None:
             raise WireError(f"no message {mid:#x}")
         associated, mid_string, read = found
@@ -247,10 +274,10 @@ class GromoxStore:
         sql = "SELECT recipient_id FROM recipients WHERE message_id=? ORDER BY recipient_id"
         item.recipients = [
             self._bag(item, "recipients_properties", "recipient_id", one, problems)
-            for (one,) in self._db.execute(sql, (mid,)).fetchall()
+            for (one,) in self._rows(sql, (mid,))
         ]
         sql = "SELECT attachment_id FROM attachments WHERE message_id=? ORDER BY attachment_id"
-        for (one,) in self._db.execute(sql, (mid,)).fetchall():
+        for (one,) in self._rows(sql, (mid,)):
             props = self._bag(item, "attachment_properties", "attachment_id", one, problems)
             item.attachments.append(self._attachment(one, props, problems, depth))
         return item
@@ -262,14 +289,14 @@ class GromoxStore:
         embedded = None
         if props.get(PidTagAttachMethod) == EMBEDDED_MESSAGE:
             sql = "SELECT message_id FROM messages WHERE parent_attid=?"
-            child = self._db.execute(sql, (number,)).fetchone()
+            child = next(iter(self._rows(sql, (number,))), None)
             if child is not None and depth < MOST_DEPTH:
                 embedded = self._item(child[0], problems, depth + 1)
         return ItemAttachment(props, octets, embedded)
 
     def _bag(self, item: Item, table: str, column: str, number: int, problems: list[str]) -> Bag:
         bag: Bag = {}
-        for tag, stored in self._db.execute(f"SELECT proptag, propval FROM {table} WHERE {column}=?", (number,)):
+        for tag, stored in self._rows(f"SELECT proptag, propval FROM {table} WHERE {column}=?", (number,)):
             try:
                 self._take(item, bag, int(tag) & 0xFFFFFFFF, stored)
             except WireError as error:
@@ -293,6 +320,7 @@ class GromoxStore:
 
     # ------------------------------------------------------------------------------------------ changes
 
+    @_readable
     def versions(self, fid: int) -> list[Version]:
         """A folder's messages in the order that IMAP had them in, with the numbers of their last changes."""
         read_cn = "read_cn" if self.private else "0"
@@ -301,18 +329,20 @@ class GromoxStore:
             " is_deleted"
         )
         uids = self._uids(fid)
-        found = [Version(*row) for row in self._db.execute(sql, (fid,))]
+        found = [Version(*row) for row in self._rows(sql, (fid,))]
         last = 1 << 32
         return sorted(found, key=lambda one: (uids.get(one.mid, last), one.mid))
 
+    @_readable
     def associated(self, fid: int) -> set[int]:
         """Those of a folder's messages that are associated ones."""
         sql = "SELECT message_id FROM messages WHERE parent_fid=? AND is_associated"
-        return {mid for (mid,) in self._db.execute(sql, (fid,))}
+        return {mid for (mid,) in self._rows(sql, (fid,))}
 
     def _uids(self, fid: int) -> dict[int, int]:
         return dict(self._index("SELECT message_id, uid FROM messages WHERE folder_id=?", fid))
 
+    @_readable
     def subscribed(self) -> list[int]:
         """The folders that IMAP clients were subscribed to, as far as the index of these is there."""
         return [fid for (fid,) in self._index("SELECT folder_id FROM folders WHERE unsub=0")]
@@ -328,6 +358,7 @@ class GromoxStore:
         except sqlite3.Error:
             return []
 
+    @_readable
     def readers(self) -> list[tuple[str, int, int]]:
         """Of a public store: (user, folder, message) for each message that a user has read."""
         if self.private:
@@ -336,7 +367,7 @@ class GromoxStore:
             "SELECT username, parent_fid, r.message_id FROM read_states r JOIN messages m USING (message_id)"
             " WHERE NOT is_deleted AND parent_fid IS NOT NULL ORDER BY username, parent_fid"
         )
-        return [(text_of(user), fid, mid) for user, fid, mid in self._db.execute(sql)]
+        return [(text_of(user), fid, mid) for user, fid, mid in self._rows(sql)]
 
     # ------------------------------------------------------------------------------------------ settings
 
@@ -350,7 +381,7 @@ class GromoxStore:
 
     def _properties(self, sql: str, *values: int) -> Item:
         item = Item()
-        for tag, stored in self._db.execute(sql, values):
+        for tag, stored in self._rows(sql, values):
             with suppress(WireError):
                 self._take(item, item.props, int(tag) & 0xFFFFFFFF, stored)
         return item
