@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.conftest import loud_skip
@@ -33,8 +34,8 @@ class Absent(Exception):
 def by_pip(package: str, folder: str) -> None:
     """The source archive: wheels leave tests out."""
     name = package.partition("==")[0]
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name, package]
-    run(command, folder)
+    way = ["--retries", "1", "--timeout", "30", "--no-deps", "--no-binary", name]
+    run([sys.executable, "-m", "pip", "download", "-q", *way, package], folder)
 
 
 def by_npm(package: str, folder: str) -> None:
@@ -42,7 +43,7 @@ def by_npm(package: str, folder: str) -> None:
     program = shutil.which("npm")
     if program is None:
         raise OSError("npm is not installed")
-    run([program, "pack", "--silent", package.replace("==", "@")], folder)
+    run([program, "pack", "--silent", "--fetch-retries=1", "--fetch-timeout=60000", package.replace("==", "@")], folder)
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,22 @@ def _unpack(source: Source, folder: str, into: Path) -> None:
         raise OSError(f"{count} samples instead of {source.count}")
 
 
-def require_samples(name: str) -> list[Path]:
-    """The sample files of a package; a loud skip when they cannot be had."""
+@cache
+def _tried(name: str) -> list[Path] | str:
+    """The files, or why there are none: asked once in a process."""
     try:
         return samples(name)
     except Absent as error:
-        loud_skip(f"samples of {error}")
-        raise
+        return str(error)
+
+
+def require_samples(name: str) -> list[Path]:
+    """The sample files of a package; a loud skip when they cannot be had."""
+    found = _tried(name)
+    if isinstance(found, str):
+        loud_skip(f"samples of {found}")
+        return []
+    return list(found)
 
 
 def main() -> int:

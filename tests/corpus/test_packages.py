@@ -14,6 +14,8 @@ import imaplib
 import json
 import mailbox
 import re
+import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from email.message import EmailMessage, Message
@@ -26,9 +28,11 @@ from gromoxd.cli.transfer.found import crlf
 from tests.corpus.packages import require_samples
 from tests.support.server import Server
 
+icalendar = pytest.importorskip("icalendar")
 pypff = pytest.importorskip("pypff")
 olefile = pytest.importorskip("olefile")
 tnefparse = pytest.importorskip("tnefparse")
+vobject = pytest.importorskip("vobject")
 
 pytestmark = pytest.mark.slow
 
@@ -273,3 +277,101 @@ def test_mails(server: Server, tmp_path: Path) -> None:
     assert Counter(one["message-id"] for one in opened) == Counter(one["message-id"] for one in map(parsed, wanted))
     opened.close()
     assert take(server, "mbox", user, [box]) == (0, 22)
+
+
+# ---------------------------------------------------------------------------------------------- calendars, contacts
+
+ICALENDAR = Path(icalendar.__file__).parent / "tests"
+MORE = {
+    "big_bad_calendar.ics": "icalendar sees no component in it",
+    "fuzz_testcase_invalid_month.ics": "icalendar refuses it",
+    "fuzz_testcase_vtimezone_lone_cr.ics": "icalendar refuses it",
+    "issue_104_broken_calendar.ics": "icalendar refuses it",
+    "issue_178_custom_component_contains_other.ics": "an event in a component that is no calendar",
+    "parsing_error_in_UTC_offset.ics": "icalendar refuses it",
+    "pr_480_summary_with_colon.ics": "icalendar sees no component in it",
+    "small_bad_calendar.ics": "icalendar sees no component in it",
+}
+"""Files of which icalendar finds less, or more, than we do."""
+
+
+def by_icalendar(data: bytes) -> Counter[tuple[str, str]]:
+    """Kind and summary of each object; exceptions of a series are not counted unless they are alone."""
+    with warnings.catch_warnings(action="ignore"):
+        calendars = icalendar.Calendar.from_ical(data, multiple=True)
+    parts = [part for calendar in calendars for part in calendar.walk() if part.name in ("VEVENT", "VTODO", "VJOURNAL")]
+    series = {str(part.get("UID") or id(part)) for part in parts if "RECURRENCE-ID" not in part}
+    found = Counter[tuple[str, str]]()
+    for part in parts:
+        uid = str(part.get("UID") or id(part))
+        if "RECURRENCE-ID" in part and uid in series:
+            continue
+        series.add(uid)
+        found[part.name, " ".join(str(part.get("SUMMARY") or "").split())] += 1
+    return found
+
+
+def test_calendars(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "calendars"
+    folder.mkdir()
+    wanted = Counter[tuple[str, str]]()
+    for number, path in enumerate(sorted(ICALENDAR.rglob("*.ics"))):
+        found = by_icalendar(path.read_bytes()) if path.name not in MORE else Counter[tuple[str, str]]()
+        if found:
+            wanted += found
+            shutil.copy(path, folder / f"{number:03}-{path.name}")
+    assert wanted.total() > 150
+    user = server.add_user("calendars@example.test")
+    assert take(server, "ics", user, [folder], "--allow-duplicates") == (wanted.total(), 0)
+    assert take(server, "ics", user, [folder]) == (0, wanted.total())
+    exported = Counter(one for path in export(server, "ics", user, tmp_path) for one in objects(path.read_bytes()))
+    requests = [raw for folder in by_imap(server, user).values() for raw in folder]
+    assert len(requests) == 8  # meeting requests are mail
+    for raw in requests:
+        (part,) = [part for part in parsed(raw).walk() if part.get_content_type() == "text/calendar"]
+        exported.update(objects(bytes(part.get_payload(decode=True))))
+    assert exported == wanted
+
+
+def objects(data: bytes) -> Iterator[tuple[str, str]]:
+    """What icalendar finds."""
+    return by_icalendar(data).elements()
+
+
+def card(number: int) -> Any:
+    """A contact as vobject makes it."""
+    made = vobject.vCard()
+    made.add("fn").value = f"Zoë Müller {number}"
+    made.add("n").value = vobject.vcard.Name(family=f"Müller {number}", given="Zoë", prefix="Dr.")
+    for kind, value in (("INTERNET", f"zoe{number}@example.org"), ("INTERNET", f"z.mueller{number}@example.net")):
+        mail = made.add("email")
+        mail.value, mail.type_param = value, kind
+    for kind, value in (("WORK", f"+49 30 {number}"), ("HOME", f"+43 1 {number}"), ("CELL", f"+41 79 {number}")):
+        phone = made.add("tel")
+        phone.value, phone.type_param = value, kind
+    made.add("org").value = ["Firma; und Söhne", "Einkauf"]
+    made.add("adr").value = vobject.vcard.Address(street="Straße 1\nHof", city="Köln", code="50667", country="Germany")
+    made.add("note").value = "Zeile, eins\nZeile zwei" * (number % 5)
+    return made
+
+
+def facts_of_card(one: Any) -> tuple[Any, ...]:
+    """What vobject finds in a contact."""
+    phones = sorted((value.value, *sorted({"WORK", "HOME", "CELL"} & {kind.upper() for kind in value.params["TYPE"]}))
+                    for value in one.contents["tel"])  # fmt: skip
+    mails = tuple(value.value for value in one.contents["email"])
+    note = one.note.value.replace("\r\n", "\n") if "note" in one.contents else ""
+    return one.fn.value, str(one.n.value), mails, *phones, tuple(one.org.value), str(one.adr.value), note
+
+
+def test_contacts(server: Server, tmp_path: Path) -> None:
+    cards = [card(number) for number in range(60)]
+    path = tmp_path / "all.vcf"
+    path.write_text("".join(one.serialize() for one in cards), newline="")
+    user = server.add_user("contacts@example.test")
+    assert take(server, "vcf", user, [path]) == (60, 0)
+    assert take(server, "vcf", user, [path]) == (0, 60)
+    (out,) = export(server, "vcf", user, tmp_path)
+    with out.open(encoding="utf-8", newline="") as file:
+        found = Counter(facts_of_card(one) for one in vobject.readComponents(file))
+    assert found == Counter(facts_of_card(one) for one in vobject.readComponents(path.read_text()))

@@ -1,13 +1,11 @@
 """libpff, an independent reader, finds in our files what we wrote, and in others' files what we find.
 
-Files of others are not part of the project: GROMOXD_PST_SAMPLES names a folder with .pst and .ost files, such as the
-test data of the npm package pst-extractor (MIT).
+Files of others are those of the npm package pst-extractor (MIT), or what is in the folder GROMOXD_PST_SAMPLES.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,8 @@ from gromoxd.convert.pst.writer import PstWriter
 from gromoxd.errors import WireError
 from gromoxd.mapi import proptags as pt
 from gromoxd.mapi.rtf import decompress
-from tests.conftest import loud_skip
 from tests.convert.pst.made import LAYOUTS, made, message
+from tests.corpus.packages import require_samples
 
 pypff = pytest.importorskip("pypff")
 
@@ -116,18 +114,17 @@ def test_libpff_reads_a_file_without_messages(layout: str, tmp_path: Path) -> No
     assert messages == {}
 
 
-def samples() -> Iterator[Path]:
-    for suffix in ("*.pst", "*.ost"):
-        yield from sorted(Path(SAMPLES).rglob(suffix))
+def samples() -> list[Path]:
+    if not SAMPLES:
+        return require_samples("pst-extractor")
+    found = [path for suffix in ("*.pst", "*.ost") for path in sorted(Path(SAMPLES).rglob(suffix))]
+    assert found
+    return found
 
 
 @pytest.mark.slow
 def test_we_read_what_others_wrote() -> None:
-    if not SAMPLES:
-        loud_skip("GROMOXD_PST_SAMPLES names no folder with .pst and .ost files")
-    found = list(samples())
-    assert found
-    for path in found:
+    for path in samples():
         folders, messages = theirs(path)
         mine_folders, mine = ours(path)
         assert mine_folders == folders, path
@@ -138,8 +135,6 @@ def test_we_read_what_others_wrote() -> None:
 
 @pytest.mark.slow
 def test_associated_messages_of_others_can_be_read() -> None:
-    if not SAMPLES:
-        loud_skip("GROMOXD_PST_SAMPLES names no folder with .pst and .ost files")
     for path in samples():
         with PstFile(path) as pst:
             for folder in pst.folders():
