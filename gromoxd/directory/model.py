@@ -181,6 +181,13 @@ class Memberships(msgspec.Struct, array_like=True, frozen=True):
     lists: list[str]
 
 
+class Aliases(msgspec.Struct, array_like=True, frozen=True):
+    """The addresses in lower case, beside his user name, under which a user gets mail."""
+
+    name: str
+    aliases: list[str]
+
+
 class Verdict(IntEnum):
     """What a recipient address comes to."""
 

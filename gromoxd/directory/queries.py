@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, literal, select, union_all
 
 from gromoxd.directory.errors import AmbiguousName
-from gromoxd.directory.model import DisplayType, Domain, ListType, MailingList, Memberships, Server, User
+from gromoxd.directory.model import Aliases, DisplayType, Domain, ListType, MailingList, Memberships, Server, User
 from gromoxd.directory.schema import (
     aliases,
     altnames,
@@ -160,6 +160,11 @@ def find_memberships(connection: Connection, name: str) -> Memberships | None:
         lists |= fresh
         fresh = _lists_with(connection, sorted({*fresh, *_aliases_of(connection, sorted(fresh))}))
     return Memberships(user.username, sorted(lists))
+
+
+def find_aliases(connection: Connection, name: str) -> Aliases | None:
+    """The aliases of the user of this user name."""
+    return Aliases(name, sorted(_aliases_of(connection, [name])))
 
 
 def _aliases_of(connection: Connection, names: list[str]) -> set[str]:

@@ -208,7 +208,7 @@ class Deliver(Call[Stored], frozen=True):
     A rule may have it kept nowhere: then the answer's `uid` and `mid` are 0. `recipient` is the address that it was
     sent to, one of the mailbox's. `internal`: the sender is of the owner's organisation, as the directory says; those
     of his domain are anyway. `represents`: the user whose rule passes it on to this delegate. `room`: the mailbox is
-    that of a room or of equipment.
+    that of a room or of equipment. `aliases`: other addresses of the mailbox, in lower case.
 
     `fingerprint` identifies the message's bytes, sender and recipient. While a delivery is not confirmed (`Confirm`)
     and the connection of the worker that made it is gone, the same fingerprint is taken for the sender's retry of a
@@ -224,6 +224,7 @@ class Deliver(Call[Stored], frozen=True):
     internal: bool = False
     represents: str = ""
     room: bool = False
+    aliases: list[str] = []
 
 
 class Confirm(Call[Done], frozen=True):

@@ -74,7 +74,7 @@ def _guarded(tx: Transaction, call: c.Deliver, book: rulebook.Rulebook, is_junk:
 
 def _considered(tx: Transaction, call: c.Deliver, book: rulebook.Rulebook, is_junk: bool) -> c.Stored:
     call = _named(tx, call)
-    addresses = frozenset(filter(None, (tx.identity.owner.lower(), call.recipient.lower())))
+    addresses = frozenset(filter(None, (tx.identity.owner.lower(), call.recipient.lower(), *call.aliases)))
     view = Arriving(tx, call, addresses)
     home = wk.JUNK if is_junk and wk.JUNK in tx.state.folders else wk.INBOX
     run = Run(tx, call, view, book, Plan(home), book.oof.active(tx.now))

@@ -43,6 +43,9 @@ class People:
         user = self.all.get(address.replace("+work", "").lower())
         return Recipient(address, Verdict.OK, [user]) if user else Recipient(address, Verdict.UNKNOWN)
 
+    def aliases(self, user: User) -> list[str]:
+        return []
+
     def domain(self, name: str) -> Domain | None:
         """Only this one is here."""
         return Domain(1, 0, name, "", 0, "", "", 0) if name == "example.test" else None

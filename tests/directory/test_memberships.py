@@ -65,3 +65,13 @@ def test_asked_once(people: Site) -> None:
     people.asked.clear()
     assert lists(people, "alice@example.test") == lists(people, "alice@example.test") == ["team"]
     assert len(people.asked) == 1
+
+
+def test_the_other_addresses_of_a_user(people: Site) -> None:
+    people.admin.add_alias("Ally@example.test", "alice@example.test")
+    user = people.directory.user("ally@example.test")
+    assert user is not None
+    assert people.directory.aliases(user) == ["ally@example.test"]
+    bob = people.directory.user("bob@example.test")
+    assert bob is not None
+    assert people.directory.aliases(bob) == []

@@ -51,16 +51,19 @@ class People:
             f"{name}@example.test": User(n, f"{name}@example.test", 1, f"{name}@example.test")
             for n, name in enumerate(("alice", "bob", "boss"), 1)
         }
-        self.aliases = {"alias@example.test": "alice@example.test"}
+        self.nicknames = {"alias@example.test": "alice@example.test"}
 
     def find_or_none(self, name: str) -> User | None:
-        return self.users.get(self.aliases.get(name.lower(), name.lower()))
+        return self.users.get(self.nicknames.get(name.lower(), name.lower()))
 
     def owner_of(self, maildir: str) -> User | None:
         return self.users.get(maildir)
 
     def mailbox(self, user: User) -> MailboxRef:
         return MailboxRef(user.maildir)
+
+    def aliases(self, user: User) -> list[str]:
+        return []
 
     def domain(self, name: str) -> Domain | None:
         return Domain(1, 0, name, "", 0, "", "", 0) if name == "example.test" else None

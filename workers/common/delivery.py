@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 
 from gevent.pool import Pool
 
 from gromoxd.context import SlotBoard
-from gromoxd.convert.digest import digest_message
+from gromoxd.convert.digest import digest_message, is_quick
 from gromoxd.directory.model import DisplayType, Domain, User
 from gromoxd.errors import MapiError
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
@@ -34,6 +35,7 @@ class Mailboxes(Protocol):
 
     def mailbox(self, user: User) -> MailboxRef: ...
     def domain(self, name: str) -> Domain | None: ...
+    def aliases(self, user: User) -> list[str]: ...
 
 
 @dataclass
@@ -117,6 +119,13 @@ class Delivery:
             return False
         return one is not None and other is not None and one.org_id == other.org_id != 0
 
+    def _aliases(self, user: User) -> list[str]:
+        """Only rules want them: mail comes without."""
+        try:
+            return self._directory.aliases(user)
+        except MapiError:
+            return []
+
     def deliver(self, sender: str, body: TracedBody, jobs: list[Job], received: int) -> None:
         """Deliver to all these mailboxes; the jobs say how it went."""
         if body.file is not None:
@@ -131,7 +140,10 @@ class Delivery:
     def _deliver_memory(self, sender: str, body: TracedBody, jobs: list[Job], received: int) -> None:
         content = body.in_memory()
         first = body.trace + content
-        digest = digest_message(first, received=received)
+        if is_quick(first):
+            digest = digest_message(first, received=received)
+        else:
+            digest = self._in_thread(partial(digest_message, first, received=received))
         if len(jobs) == 1:
             return self._deliver_one(sender, body, jobs[0], NewMessage(digest, first, received))
 
@@ -154,7 +166,7 @@ class Delivery:
     def _deliver_one(self, sender: str, body: Body, job: Job, message: NewMessage) -> None:
         call = Deliver(
             message, sender, job.request_id, job.mark, job.recipient, job.internal, job.represents,
-            job.user.display_type in ROOMS,
+            job.user.display_type in ROOMS, self._aliases(job.user),
         )  # fmt: skip
         try:
             self._exmdb.call(job.mailbox, call, actor=SYSTEM, spool=body.file)
