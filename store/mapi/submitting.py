@@ -96,11 +96,12 @@ def submit_message(tx: Transaction, call: g.SubmitMessage) -> g.Submitted:
     if guest and represents and represents != sender.lower():
         raise MapiError(Ec.ecAccessDenied, f"{sender} in the name of {represents}")
     due = _due(data.props, tx.now)
+    send_as = as_owner if guest else call.send_as
     options = g.Options(
-        _notify(data.props), False, "", "" if guest else represents, call.send_as or as_owner,
+        _notify(data.props), False, "", "" if guest else represents, send_as,
         data.props.get(p.PidTagDeleteAfterSubmit) is True, -1 if call.stays else _sent_folder(tx, data.props),
     )  # fmt: skip
-    row, data = _prepare(tx, row, data, sender, represents or tx.identity.owner, call.send_as or as_owner)
+    row, data = _prepare(tx, row, data, sender, represents or tx.identity.owner, send_as)
     id_ = _send_source(tx, data.cid, sender=sender, recipients=recipients, due=due, mid=row.mid, options=options)
     submitted = g.Submitted(id_, due)
     requests.remember(tx, call.request_id, submitted)
@@ -248,6 +249,8 @@ def submit_mime(tx: Transaction, call: g.SubmitMime) -> g.Submitted:
         raw = _LINE_END.sub(b"\r\n", raw)
         call = msgspec.structs.replace(call, digest=None)
     head = _head_of(raw)
+    if len(head) == LONGEST_HEADER and not head.endswith(b"\r\n\r\n"):
+        raise MapiError(Ec.ecInvalidParam, "the header of a mail to send")
     options = call.options
     if not tx.access.is_system:
         options = _judged(tx, head, options, sender, as_owner, guest)
@@ -278,17 +281,45 @@ def _head_of(raw: bytes) -> bytes:
 
 
 def _judged(tx: Transaction, head: bytes, options: g.Options, sender: str, as_owner: bool, guest: bool) -> g.Options:
-    """The options with whom the mail really represents: what its header says. ecAccessDenied."""
-    written = parse_addresses(field_map(head).get(b"from", b""))
-    named = {
+    """The options with whom the mail really represents: what its header says. ecAccessDenied.
+
+    A mail in another's name that does not say in Sender who wrote it is sent as that other (RFC 5322 3.6.2).
+    """
+    owner, actor = tx.identity.owner.lower(), sender.lower()
+    named = _named_in(head, b"from")
+    signed = _named_in(head, b"sender")
+    others = named - {owner, *({actor} if guest else ())}
+    strangers = (signed | _named_in(head, b"resent-from") | _named_in(head, b"resent-sender")) - {owner, actor}
+    if not named or strangers or len(others) > 1 or (guest and others):
+        raise MapiError(Ec.ecAccessDenied, f"{sender} in the name of {', '.join(sorted(others | strangers)[:5])}")
+    if guest and not as_owner and (signed or named) != {actor}:
+        raise MapiError(Ec.ecAccessDenied, f"{sender} as {owner}")
+    represents = "" if guest else next(iter(others), "")
+    send_as = as_owner if guest else options.send_as or signed != {actor}
+    envelope_id = options.envelope_id if _ENVELOPE_ID.fullmatch(options.envelope_id) else ""
+    return g.Options(
+        options.notify, options.whole, envelope_id, represents, send_as, options.delete, options.sent_fid
+    )  # fmt: skip
+
+
+_ENVELOPE_ID: Final = re.compile(r"[!-~]{0,100}")
+"""RFC 3461 4.4."""
+LONGEST_FIELD = 4000
+
+
+def _named_in(head: bytes, field: bytes) -> set[str]:
+    """The addresses of a field, in lower case. ecAccessDenied for one that readers may understand differently."""
+    count = len(re.findall(rb"^%b[ \t]*:" % field, head, re.IGNORECASE | re.MULTILINE))
+    value = field_map(head).get(field, b"")
+    written = parse_addresses(value)
+    if count > 1 or len(value) > LONGEST_FIELD or not all(a.mailbox and a.host for a in written) or (
+        bool(written) is not bool(count)
+    ):  # fmt: skip
+        raise MapiError(Ec.ecAccessDenied, f"the field {field.decode()} of a mail to send")
+    return {
         f"{a.mailbox.decode('utf-8', 'replace')}@{a.host.decode('utf-8', 'replace')}".lower()
         for a in written if a.mailbox and a.host
     }  # fmt: skip
-    others = named - {tx.identity.owner.lower(), *([sender.lower()] if guest else ())}
-    if len(others) > 1 or (guest and others):
-        raise MapiError(Ec.ecAccessDenied, f"{sender} in the name of {', '.join(sorted(others)[:5])}")
-    represents = "" if guest else next(iter(others), "")
-    return msgspec.structs.replace(options, represents=represents, send_as=options.send_as or as_owner)
 
 
 def _keep(tx: Transaction, call: g.SubmitMime, raw: bytes) -> int:
@@ -336,8 +367,10 @@ def _reflag(tx: Transaction, row: Row, *, unsent: bool) -> Row:
 
 def abort_submit(tx: Transaction, call: g.AbortSubmit) -> c.Done:
     """gromoxd.exmdb.outgoing.AbortSubmit."""
-    _right(tx)
+    _, _, guest = _right(tx)
     row = rows.look_up(tx.db, call.mid)
+    if guest and row is not None:
+        saving.may_edit(tx, row.fid, datarows.load(tx, row.did))
     waiting = sql.row(tx.db, "SELECT id FROM outgoing WHERE mid=?", (call.mid,))
     if row is None or (waiting is not None and waiting[0] in tx.handed):
         raise MapiError(Ec.ecUnableToAbort, f"message {call.mid:#x}")

@@ -42,7 +42,8 @@ class Site(Relay):
         self, sender: str = "", author: str = "", size: int = 10, to: str = "x@elsewhere.test", **more: bool
     ) -> None:
         sender = sender or ALICE.maildir
-        raw = f"From: <{author or sender}>\r\nSubject: s\r\n\r\n".encode() + b"x" * 62 + b"\r\n"
+        signed = f"Sender: <{sender}>\r\n" if author and not more.get("send_as") else ""
+        raw = f"From: <{author or sender}>\r\n{signed}Subject: s\r\n\r\n".encode() + b"x" * 62 + b"\r\n"
         raw += (b"y" * 62 + b"\r\n") * (size // 64)
         call = g.SubmitMime(raw, [to], sender, b"", g.Options(send_as=more.get("send_as", False)))
         self.store.call(MailboxRef(sender), call, actor=sender)

@@ -87,7 +87,7 @@ def _status(
     """RFC 3464 2.1: fields of the message, then of each recipient."""
     lines = [f"Reporting-MTA: dns; {by.host}"]
     if original.envelope_id:
-        lines.insert(0, f"Original-Envelope-Id: {original.envelope_id}")
+        lines.insert(0, f"Original-Envelope-Id: {_one_line(original.envelope_id)}")
     lines.append(f"Arrival-Date: {_date(original.created)}")
     for at, one in enumerate(recipients):
         status = one.status or {FAILED: "5.0.0", DELAYED: "4.0.0"}.get(kind, "2.0.0")

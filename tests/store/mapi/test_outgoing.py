@@ -349,6 +349,71 @@ def test_octets_in_another_s_name(site: Site) -> None:
     site.call(g.SubmitMime(octets("anybody@example.org"), ["b@example.org"], "", b""), actor=SYSTEM)
 
 
+def test_octets_without_a_sender_field_are_sent_as_somebody(site: Site) -> None:
+    for field, as_him in (("", True), ("Sender: Alice <ALICE@example.test>\r\n", False)):
+        call = g.SubmitMime(octets("boss@example.test", field), ["b@example.org"], OWNER, b"")
+        site.call(call, actor=OWNER)
+        (one,) = site.get().mails
+        assert (one.options.represents, one.options.send_as) == ("boss@example.test", as_him)
+        site.call(g.OutgoingTaken([one.id]))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "From: boss@example.test\r\n", "from : boss@example.test\r\n", "Sender: boss@example.test\r\n",
+        "Resent-From: boss@example.test\r\n", "Resent-Sender: a@example.test, boss@example.test\r\n",
+        "Sender: alice@example.test\r\nSender: boss@example.test\r\n", "Sender: boss\r\n",
+        "Sender: boss@example.test: alice@example.test;\r\n", f"Sender: {'(x)' * 2000}alice@example.test\r\n",
+    ],
+)  # fmt: skip
+def test_octets_that_readers_may_take_for_another_s(site: Site, more: str) -> None:
+    call = g.SubmitMime(octets(OWNER, more), ["b@example.org"], OWNER, b"")
+    assert site.refused(call, actor=OWNER) == Ec.ecAccessDenied
+
+
+def test_octets_from_nobody(site: Site) -> None:
+    for raw in (b"To: b@example.org\r\n\r\nt\r\n", b"From: <>\r\n\r\nt\r\n", b"From: boss\r\n\r\nt\r\n"):
+        assert site.refused(g.SubmitMime(raw, ["b@example.org"], OWNER, b""), actor=OWNER) == Ec.ecAccessDenied
+    raw = octets(OWNER, "X: y\r\n" * 200_000)
+    assert site.refused(g.SubmitMime(raw, ["b@example.org"], OWNER, b""), actor=OWNER) == Ec.ecInvalidParam
+
+
+def test_options_that_are_not_a_client_s(site: Site) -> None:
+    options = g.Options(
+        2, True, "a\r\nb", store="bob@example.test", folder=13, delegated_by="boss@example.test", token=b"x" * 16
+    )  # fmt: skip
+    site.call(g.SubmitMime(octets(OWNER), ["b@example.org"], OWNER, b"", options), actor=OWNER)
+    (one,) = site.get().mails
+    made = one.options
+    assert (made.notify, made.whole, made.envelope_id, made.store, made.folder) == (2, True, "", "", 0)
+    assert made.delegated_by == "" and made.token != options.token
+
+
+def test_a_delegate_does_not_send_as_the_owner(site: Site) -> None:
+    site.call(x.ModifyPermissions(OUTBOX, [x.PermissionChange(x.ADD, name=GUEST, rights=0x7FB)]))
+    site.call(x.SetDelegates(x.DELEGATES, [GUEST]))
+    site.submit(site.draft(actor=GUEST), actor=GUEST, send_as=True)
+    (one,) = site.get().mails
+    assert b"From: alice@example.test" in one.raw and b"Sender: dora@example.test" in one.raw
+    site.call(g.OutgoingTaken([one.id]))
+    call = g.SubmitMime(octets(OWNER), ["b@example.org"], GUEST, b"", g.Options(send_as=True))
+    assert site.refused(call, actor=GUEST) == Ec.ecAccessDenied
+    call = g.SubmitMime(octets(OWNER, f"Sender: {GUEST}\r\n"), ["b@example.org"], GUEST, b"")
+    site.call(call, actor=GUEST)
+    assert site.get().mails[0].options.send_as is False
+    site.call(g.SubmitMime(octets(GUEST), ["b@example.org"], GUEST, b""), actor=GUEST)
+
+
+def test_a_delegate_does_not_abort_what_he_may_not_change(site: Site) -> None:
+    site.call(x.SetDelegates(x.DELEGATES, [GUEST]))
+    mid = site.draft(DeferredSendTime=filetime(int(site.clock) + 3600))
+    site.submit(mid)
+    assert site.refused(g.AbortSubmit(mid), actor=GUEST) == Ec.ecAccessDenied
+    site.call(x.ModifyPermissions(OUTBOX, [x.PermissionChange(x.ADD, name=GUEST, rights=0x7FB)]))
+    site.call(g.AbortSubmit(mid), actor=GUEST)
+
+
 def test_octets_beside_the_call(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "spool"
     path.write_bytes(octets(OWNER))
