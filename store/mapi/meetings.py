@@ -50,6 +50,8 @@ class Mailbox(NamedTuple):
     name: str
     address: str
     room: bool = False
+    internal: bool = True
+    """Whether the message is from the mailbox's organisation: rooms answer nobody else."""
 
 
 def is_meeting(message_class: str) -> bool:
@@ -74,6 +76,9 @@ def _process(tx: Transaction, message: Item, who: Mailbox) -> Bag:
     if not clean:
         return {}
     known = calendar.find(tx, whole if isinstance(whole, bytes) else clean, clean)
+    if known is not None and kind in (REQUEST, CANCELED) and not _is_organizer(message, known):
+        log.warning("meeting message not from its organizer", extra={"mailbox": who.address})
+        return {}
     if kind == REQUEST:
         return _request(tx, message, known, who)
     if known is None:
@@ -88,12 +93,20 @@ def _process(tx: Transaction, message: Item, who: Mailbox) -> Bag:
     return {}
 
 
+def _is_organizer(message: Item, known: calendar.CalendarItem) -> bool:
+    """Whether From names who the meeting is from: who merely knows its id neither changes nor cancels it."""
+    organizer = q.organizers(known.item)
+    return not organizer or q.address_of(message.props).lower() in organizer
+
+
 # ---------------------------------------------------------------------------------------------- requests
 
 
 def _request(tx: Transaction, message: Item, known: calendar.CalendarItem | None, who: Mailbox) -> Bag:
     if q.address_of(message.props).lower() == who.address.lower():
         return {}  # one's own request: the meeting is in the calendar of its organizer
+    if who.room and not who.internal:
+        return {}  # left to who looks after the room
     changed: Item | None
     if known is None:
         changed, verdict = q.calendar_object(message), q.Verdict.NEW

@@ -213,6 +213,15 @@ def with_organizer(message: Item) -> list[Bag]:
     return [organizer, *[row for row in rows if recipient_address(row) != address.lower()]]
 
 
+def organizers(meeting: Item) -> set[str]:
+    """The addresses, in lower case, that a calendar object has for its organizer: whom it is from, whom it names."""
+    found = {address_of(meeting.props).lower()}
+    for row in meeting.recipients:
+        if number(row, PidTagRecipientFlags) & RecipientFlags.recipOrganizer:
+            found.add(recipient_address(row))
+    return found - {""}
+
+
 def address_of(props: Bag) -> str:
     """Whom a message is from: the represented one's SMTP address."""
     for tag in (

@@ -82,6 +82,32 @@ def test_a_meeting_from_request_to_cancellation(box: Harness) -> None:
     assert len(box.contents(INBOX)) == 3 and box.contents(INBOX)[1] == mail("REQUEST")
 
 
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
+def test_a_stranger_who_knows_the_id_changes_nothing(box: Harness, method: str) -> None:
+    deliver(box, mail("REQUEST"))
+    (before,) = calendar(box)
+    message = deliver(box, mail(method, 1, 14, sender="mallory"))
+    assert PidTagProcessed not in message.props
+    (after,) = calendar(box)
+    assert (after.cn, after.props[PidTagSubject]) == (before.cn, "Plan")
+    deliver(box, mail(method, 1, 14, sender="ANNA"))
+    (changed,) = calendar(box)
+    assert changed.cn != before.cn
+
+
+def test_who_is_named_as_organizer_may_update(box: Harness) -> None:
+    deliver(box, mail("REQUEST", sender="secretary"))  # ORGANIZER is anna
+    deliver(box, mail("REQUEST", 1, 15, sender="anna"))
+    (meeting,) = calendar(box)
+    assert meeting.props[PidLidAppointmentStartWhole] == nt(2026, 6, 3, 15)
+
+
+def test_a_room_is_not_for_strangers(box: Harness) -> None:
+    message = deliver(box, mail("REQUEST"), room=True)
+    assert (box.call(GetOutgoing(10)).mails, calendar(box)) == ([], [])
+    assert PidTagProcessed not in message.props
+
+
 def test_one_occurrence_of_a_series_is_moved(box: Harness) -> None:
     deliver(box, mail("REQUEST", rule="RRULE:FREQ=DAILY;COUNT=5\n"))
     deliver(box, mail("REQUEST", 1, 16, more="RECURRENCE-ID:20260605T090000Z\n").replace(b"20260603T", b"20260605T"))
@@ -91,7 +117,7 @@ def test_one_occurrence_of_a_series_is_moved(box: Harness) -> None:
 
 
 def test_a_room_answers_with_a_reply(box: Harness) -> None:
-    deliver(box, mail("REQUEST"), room=True)
+    deliver(box, mail("REQUEST"), room=True, internal=True)
     (answer,) = box.call(GetOutgoing(10)).mails
     assert (answer.sender, answer.recipients) == (OWNER, ["anna@example.org"])
     assert b"METHOD:REPLY" in answer.raw and b"PARTSTAT=ACCEPTED" in answer.raw.replace(b"\r\n ", b"")
