@@ -36,8 +36,9 @@ _CONTAINERS = {
 def export(site: Site, kind: str, name: str, path: str, wanted: tuple[str, ...], each: bool, as_json: bool) -> None:
     """Export a mailbox into files below the folder PATH.
 
-    FORMAT is eml, mbox, maildir, ics, vcf, msg or tnef. Mail goes out as it was delivered. Of eml, maildir, msg and
-    tnef, files that are there already stay: an export that was interrupted is resumed by giving the command again.
+    FORMAT is eml, mbox, maildir, ics, vcf, msg, tnef or pst. Mail goes out as it was delivered, but for msg, tnef and
+    pst. Of eml, maildir, msg and tnef, files that are there already stay: an export that was interrupted is resumed by
+    giving the command again.
     """
     from gromoxd.errors import MapiError, WireError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import vobject
 
 from gromoxd.convert.msg import from_msg
+from gromoxd.convert.pst import PstFile
 from gromoxd.convert.tnef import from_tnef
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.pages import ANSWERED, FLAGGED, SEEN
@@ -101,6 +102,31 @@ def test_msg_and_tnef(served: Served, filled: Ctl, tmp_path: Path) -> None:
         item = read((tmp_path / kind / "INBOX" / f"00000001.{kind}").read_bytes())
         assert item.props[p.PidTagSubject] == "Message 1"
         assert item.props[p.PidTagBody] == "This is body 1.\r\n"
+
+
+def test_pst_and_back(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    fill(served)
+    cards = tmp_path / "in.vcf"
+    cards.write_text(MODERN + GROUP)
+    imported(filled, "vcf", ALICE, str(cards))
+    wanted = {"INBOX": 2, "Projects/\u00c4.b": 1, "Contacts": 2}
+    for _ in range(2):
+        assert exported(filled, "pst", ALICE, str(tmp_path / "out")) == wanted
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mailbox.pst"]
+    with PstFile(tmp_path / "out" / "mailbox.pst") as file:
+        found = {folder.path[1:]: folder for folder in file.folders() if folder.content_count}
+        assert {way: len(list(folder.messages())) for way, folder in found.items()} == {
+            ("Inbox",): 2, ("Projects", "\u00c4.b"): 1, ("Contacts",): 2,
+        }  # fmt: skip
+        assert found[("Contacts",)].container_class == "IPF.Contact"
+        first, second = (message.item().props for message in found[("Inbox",)].messages())
+    assert (first[p.PidTagSubject], second[p.PidTagSubject]) == ("Message 1", "Message 2")
+    flags = (first[p.PidTagMessageFlags], second[p.PidTagMessageFlags])
+    assert [isinstance(one, int) and one & 1 for one in flags] == [1, 0]
+    assert first[p.PidTagDisplayTo]
+    back = imported(filled, "pst", ALICE, str(tmp_path / "out" / "mailbox.pst"), "--into", "Back")
+    assert back["folders"] == {f"Back/{name.replace('INBOX', 'Inbox')}": count for name, count in wanted.items()}
+    assert sorted(word & SEEN for word, _, _ in index(served, folder(served, "Back/Inbox"))) == [0, SEEN]
 
 
 def test_a_folder_that_is_not_there(served: Served, filled: Ctl, tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def read(path: Path, data: bytes) -> list[Found]:
 def test_all_formats_are_there() -> None:
     for one in FORMATS.values():
         module = one.load()
-        assert hasattr(module, "read") == one.reads
-        assert hasattr(module, "Writer") == one.writes
+        assert hasattr(module, "read") >= one.reads
+        assert hasattr(module, "Writer") >= one.writes
 
 
 @pytest.mark.parametrize(

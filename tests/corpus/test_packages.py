@@ -60,6 +60,12 @@ def seen(subject: str, files: Iterable[bytes | None]) -> Seen:
 # ---------------------------------------------------------------------------------------------- other readers
 
 
+def is_message(attachment: Any) -> bool:
+    """By PidTagAttachMethod."""
+    entries = (entry for records in attachment.record_sets for entry in records.entries)
+    return any(entry.entry_type == 0x3705 and entry.data_as_integer == 5 for entry in entries)
+
+
 def by_libpff(path: Path) -> Iterator[Seen]:
     """All messages of a file of personal folders."""
     file = pypff.file()
@@ -69,7 +75,7 @@ def by_libpff(path: Path) -> Iterator[Seen]:
         for place in range(folder.number_of_sub_messages):
             message = folder.get_sub_message(place)
             files = [message.get_attachment(number) for number in range(message.number_of_attachments)]
-            yield seen(message.subject or "", [one.read_buffer(one.size) if one.size else None for one in files])
+            yield seen(message.subject or "", [None if is_message(one) else one.read_buffer(one.size) for one in files])
         for place in range(folder.number_of_sub_folders):
             yield from walk(folder.get_sub_folder(place))
 
@@ -223,6 +229,7 @@ def test_personal_folders(name: str, server: Server, tmp_path: Path) -> None:
     assert take(server, path.suffix[1:], user, [path], *shown) == (0, wanted.total())
     assert read(export(server, "msg", user, tmp_path), by_olefile) == wanted
     assert read(export(server, "tnef", user, tmp_path), by_tnefparse) == wanted
+    assert read(export(server, "pst", user, tmp_path), by_libpff) == wanted
     files = [one.read_bytes() for one in export(server, "eml", user, tmp_path)]
     assert sorted(files) == sorted(raw for folder in mails.values() for raw in folder)
 
@@ -239,6 +246,7 @@ def test_winmail(server: Server, tmp_path: Path) -> None:
     assert all_of(mails) == wanted
     assert take(server, "tnef", user, paths, "--into", "Shown") == (0, 19)
     assert read(export(server, "tnef", user, tmp_path), by_tnefparse) == wanted
+    assert read(export(server, "pst", user, tmp_path), by_libpff) == wanted
     (linked,) = [one for one in wanted if one.subject == "OCTOBER DISCOUNTED PRICE LIST"]
     as_msg = wanted - Counter([linked]) + Counter([seen(linked.subject, [OBJECT])])
     assert read(export(server, "msg", user, tmp_path), by_olefile) == as_msg
@@ -257,6 +265,7 @@ def test_msg(server: Server, tmp_path: Path) -> None:
     assert take(server, "msg", user, paths) == (0, 4)
     assert read(export(server, "msg", user, tmp_path), by_olefile) == wanted
     assert read(export(server, "tnef", user, tmp_path), by_tnefparse) == wanted
+    assert read(export(server, "pst", user, tmp_path), by_libpff) == wanted
     files = [one.read_bytes() for one in export(server, "eml", user, tmp_path)]
     assert sorted(files) == sorted(mails["INBOX"])
 

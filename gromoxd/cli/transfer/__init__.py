@@ -32,6 +32,6 @@ FORMATS: Final[dict[str, Format]] = {
     "vcf": Format("vcf", "vCards: contacts and their lists"),
     "msg": Format("msg", "Outlook's .msg files, or folders with such"),
     "tnef": Format("tnef", "winmail.dat"),
-    "pst": Format("pst", "Outlook's personal folders", writes=False),
+    "pst": Format("pst", "Outlook's personal folders"),
     "ost": Format("pst", "Outlook's offline folders", writes=False),
 }

@@ -1,14 +1,22 @@
-"""Outlook's personal and offline folders ([MS-PST]): read through a map, message by message."""
+"""Outlook's personal and offline folders ([MS-PST]): read through a map, message by message; written as one file."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gromoxd.cli.transfer.found import Found
+from gromoxd.cli.transfer.found import Entry, Found
+from gromoxd.convert.derived import shown
 from gromoxd.convert.pst import PstFile, PstFolder
 from gromoxd.errors import WireError
+from gromoxd.exmdb.pages import SEEN
+from gromoxd.mapi.proptags import PidTagMessageFlags
+from gromoxd.mapi.times import filetime
+
+if TYPE_CHECKING:
+    from gromoxd.convert.pst.writer import FolderWriter
 
 _NOT_MAIL: Final = frozenset(("finder", "outbox"))
 
@@ -70,3 +78,49 @@ class _Places:
             if use and use not in _NOT_MAIL:
                 found.special, found.depth = use, size - below
                 return
+
+
+class Writer:
+    """mailbox.pst, with the folders as the mailbox has them; made anew, and put in place when it is whole."""
+
+    def __init__(self, top: str) -> None:
+        from gromoxd.convert.pst.writer import PstWriter
+
+        self.path = os.path.join(top, "mailbox.pst")
+        self._file = open(f"{self.path}.part", "w+b")  # noqa: SIM115
+        self._pst = PstWriter(self._file, record_key=os.urandom(16), now_nt=filetime(int(time.time())))
+        self._folders: dict[tuple[str, ...], FolderWriter] = {
+            (): self._pst.top,
+            ("deleted items",): self._pst.deleted,
+        }
+        self._open: FolderWriter | None = None
+
+    def put(self, entry: Entry) -> None:
+        """Write one message. WireError for what the format has no place for."""
+        item = entry.item()
+        folder = self._folder(entry.folder, entry.container_class)
+        if self._open is not None and self._open is not folder:
+            self._open.close()
+        self._open = folder
+        flags = item.props.get(PidTagMessageFlags)
+        item.props[PidTagMessageFlags] = (flags & ~1 if isinstance(flags, int) else 0) | bool(entry.flags & SEEN)
+        shown(item.props, item.recipients)
+        try:
+            folder.add(item)
+        except ValueError as error:
+            raise WireError(str(error)) from error
+
+    def _folder(self, way: tuple[str, ...], container_class: str) -> FolderWriter:
+        """The folder at the end of a path, made at need with those above it."""
+        key = tuple(name.casefold() for name in way)
+        if key not in self._folders:
+            above = self._folder(way[:-1], container_class)
+            name = "Inbox" if key == ("inbox",) else way[-1]
+            self._folders[key] = self._pst.folder(above, name, container_class or "IPF.Note")
+        return self._folders[key]
+
+    def close(self) -> None:
+        """Write the tables, and put the file in place."""
+        self._pst.close()
+        self._file.close()
+        os.replace(self._file.name, self.path)
