@@ -26,7 +26,7 @@ from store.access import CREATE, EDIT_ANY, EDIT_OWNED
 from store.changes import Flagged, Pieces
 from store.changes import Row as IndexRow
 from store.flags import PAGE_SHIFT
-from store.mapi import applying, conflicts, datarows, readstate, rows, source, unfolding, versions
+from store.mapi import applying, conflicts, datarows, readstate, rulerights, rows, source, unfolding, versions
 from store.mapi.datarows import Data
 from store.mapi.hierarchy import is_search
 from store.mapi.marks import MARKS, MF_DELIVERED, MF_EVER_READ, MF_READ, MF_SAID, MF_UNMODIFIED, mark
@@ -93,6 +93,7 @@ def _create(tx: Transaction, call: o.SaveMessage, folder: FolderRow, given: int)
     applying.defaults(tx, data)
     datarows.sign(data, tx.access)
     if call.associated:
+        rulerights.require_for(tx, folder.fid, data.props)
         return _create_associated(tx, folder, mid, data, word, cn)
     word = _own_mark(tx, folder, mid, word)
     received = _received(data, tx.now)
@@ -189,6 +190,8 @@ class _Job:
 def _change(tx: Transaction, call: o.SaveMessage, folder: FolderRow, row: Row) -> o.Saved:
     job = _Job(folder, row, datarows.load(tx, row.did), call.changes)
     may_edit(tx, folder.fid, job.data)
+    if row.associated:
+        rulerights.require_for(tx, folder.fid, job.data.props, call.changes.set)
     if call.imported is not None:
         verdict = versions.judge(tx.identity, job.data.props, row.cn, call.imported, filetime(row.received))
         job.conflict = verdict.version is Version.CONFLICT

@@ -11,7 +11,8 @@ from typing import Any
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import objects as o
 from store import messages, requests
-from store.access import CREATE, READ_ANY
+from store import wellknown as wk
+from store.access import CREATE, OWNER, READ_ANY
 from store.changes import Origin
 from store.changes import Row as IndexRow
 from store.mapi import datarows, deleting, hierarchy
@@ -38,6 +39,8 @@ def transfer_messages(tx: Transaction, call: o.TransferMessages) -> o.Transferre
         raise MapiError(Ec.ecNotSupported, "a search folder")
     found = r.several(tx.db, source.fid, call.mids)
     chosen = deleting.deletable(tx, source.fid, found) if call.move else found
+    if destination.fid == wk.INBOX and any(row.associated for row in chosen):
+        tx.access.require(wk.INBOX, OWNER)  # they may be rules
     partial = len(chosen) < len(set(call.mids))
     done = transfer(tx, source, destination, chosen, call.move) if chosen else []
     result = o.Transferred(partial, done, tx.state.cn if done else 0)
