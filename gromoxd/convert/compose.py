@@ -14,19 +14,18 @@ from typing import NamedTuple
 
 from gromoxd.convert import bodies
 from gromoxd.convert.composeattachments import attachment_part, is_exception, is_shown
-from gromoxd.convert.composeheader import header_fields, named_fields, names_of
+from gromoxd.convert.composeheader import header_fields, named_fields
 from gromoxd.convert.composemeeting import calendar_part
 from gromoxd.convert.composeparts import multipart, octets_entity, text_entity
 from gromoxd.convert.composereports import header_of, report_entity, report_kind, report_recipients
 from gromoxd.convert.headerlines import field, parametrised
 from gromoxd.convert.item import Item, ItemAttachment
-from gromoxd.convert.keptheader import kept_fields
+from gromoxd.convert.keptheader import with_kept
 from gromoxd.mapi.named_tags import PidLidUseTnef
 from gromoxd.mapi.proptags import (
     PidTagInternetMessageId,
     PidTagMessageClass,
     PidTagTnefCorrelationKey,
-    PidTagTransportMessageHeaders,
 )
 
 MAX_DEPTH = 20
@@ -62,7 +61,7 @@ def _message(item: Item, way: _Way) -> bytes:
     fields = header_fields(item.props, item.recipients, way.host, way.bcc, report_recipients(item, way.host))
     fields += named_fields(item, fields)
     if way.bcc:
-        fields = kept_fields(item.props.get(PidTagTransportMessageHeaders), names_of(fields)) + fields
+        fields = with_kept(item, fields)
     head = b"".join(fields)
     wanted = item.props.get(PidLidUseTnef) is True if way.tnef is None else way.tnef
     entity = _smime(item)

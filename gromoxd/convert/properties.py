@@ -212,7 +212,9 @@ def identifier(value: bytes) -> str:
 
 
 def _in_reply_to(bag: Bag, value: bytes) -> None:
-    bag[PidTagInReplyToId] = identifier(value)
+    """The first id; behind words (RFC 822 4.6.2), among which there may be addresses, the last one."""
+    start = 0 if value.startswith(b"<") else max(value.rfind(b"<"), 0)
+    bag[PidTagInReplyToId] = identifier(value[start:])
 
 
 def _references(bag: Bag, value: bytes) -> None:

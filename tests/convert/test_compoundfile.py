@@ -17,8 +17,9 @@ from gromoxd.errors import WireError
 from tests.convert.items import GUID
 
 _names = st.text(st.characters(categories=("L", "N"), max_codepoint=0x2FF), min_size=1, max_size=31).filter(
-    lambda name: len(name.encode("utf-16-le")) <= 62
+    lambda name: len(name.encode("utf-16-le")) <= 62 and name == name.lower()
 )
+"""In one case: names that differ by it alone are the same ([MS-CFB] 2.6.4)."""
 _streams = st.binary(max_size=200) | st.sampled_from([b"a" * 4095, b"b" * 4096, b"c" * 4097, b"d" * 10000])
 _trees = st.recursive(
     st.dictionaries(_names, _streams, max_size=6).map(lambda children: Storage(dict(children))),
