@@ -26,7 +26,7 @@ from store.access import CREATE, EDIT_ANY, EDIT_OWNED
 from store.changes import Flagged, Pieces
 from store.changes import Row as IndexRow
 from store.flags import PAGE_SHIFT
-from store.mapi import applying, conflicts, datarows, readstate, rulerights, rows, source, unfolding, versions
+from store.mapi import applying, conflicts, datarows, readstate, rows, rulerights, source, unfolding, versions
 from store.mapi.datarows import Data
 from store.mapi.hierarchy import is_search
 from store.mapi.marks import MARKS, MF_DELIVERED, MF_EVER_READ, MF_READ, MF_SAID, MF_UNMODIFIED, mark

@@ -8,12 +8,13 @@ from gromoxd.errors import Ec
 from gromoxd.exmdb import access as x
 from gromoxd.exmdb import objects as o
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.bag import Bag
 from tests.store.conftest import INBOX, Harness
 from tests.store.mapi.rulebox import EVERYTHING, deliver, extended, folder, forwarding, mail
 
 GUEST = "dora@example.test"
 EDITOR, FOLDER_OWNER = 0x47B, 0x57B
-RULE = {p.PidTagMessageClass: "ipm.extendedrule.message", p.PidTagRuleMessageName: "mine"}
+RULE: Bag = {p.PidTagMessageClass: "ipm.extendedrule.message", p.PidTagRuleMessageName: "mine"}
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def shared(box: Harness) -> Harness:
     return box
 
 
-def saving(box: Harness, props: dict[int, object], fid: int = INBOX, mid: int = 0, cn: int = 0) -> o.SaveMessage:
+def saving(box: Harness, props: Bag, fid: int = INBOX, mid: int = 0, cn: int = 0) -> o.SaveMessage:
     return o.SaveMessage(fid, mid, cn, o.Changes(props), box.request_id(), associated=not mid)
 
 
