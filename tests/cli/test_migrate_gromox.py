@@ -51,7 +51,8 @@ class Box:
             p.PidTagMessageDeliveryTime: filetime(TIME + number), p.PidTagBody: f"Hello {number}\r\n",
         }  # fmt: skip
         props |= more.pop("props", {})
-        return self.made.message(fid, props, read=read, eml=MAIL % number, **more)
+        raw = MAIL % number + b"x" * more.pop("eml_size", 0)
+        return self.made.message(fid, props, read=read, eml=raw, **more)
 
     def touch(self, mid: int, props: dict[int, Any], *, read: bool | None = None) -> None:
         """What a user does to a message."""
@@ -275,6 +276,20 @@ def test_a_broken_message_is_told_and_the_rest_is_done(served: Served, filled: C
     assert outcome.err.splitlines()[0].startswith(f"Inbox, message {bad:#x}: property 0x1000")
     assert outcome.out.splitlines()[-1] == "3 added, 0 changed, 0 removed, 0 there already, 1 failed"
     assert len(messages(served)) == 3
+
+
+def test_a_run_that_was_stopped_goes_on(served: Served, filled: Ctl, box: Box) -> None:
+    for number in range(60):
+        box.mail(number, eml_size=2000)
+    served.call(c.SetQuota(40_000, 40_000))
+    outcome = filled("migrate", "gromox", ALICE, box.path())
+    assert (outcome.status, outcome.err.splitlines()[-1].startswith("gromoxctl: stopped: ")) == (1, True)
+    came = len(page(served).uids)
+    assert 0 < came < 60
+    served.call(c.SetQuota(0, 0))
+    found = migrated(filled, box)
+    assert (found["added"], found["there"], found["failed"]) == (60 - came, came, 0)
+    assert sorted(octets(served)) == sorted(MAIL % number + b"x" * 2000 for number in range(60))
 
 
 def test_a_dry_run_changes_nothing(served: Served, filled: Ctl, box: Box) -> None:

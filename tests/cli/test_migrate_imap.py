@@ -17,6 +17,7 @@ from typing import Any
 import gevent
 import pytest
 
+from gromoxd.cli.migration.imapsource import Flags, ImapSource
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.pages import ANSWERED, FLAGGED, SEEN
 from tests.cli.conftest import Ctl
@@ -126,6 +127,28 @@ def test_a_second_run_brings_what_is_new_and_changed(
     found = copied(filled, port, "--delete")
     assert (found["added"], found["changed"], found["removed"]) == (0, 0, 1)
     assert octets(served) == [named(1), named(3), named(4), named(6)]
+
+
+@needs_dovecot
+def test_flags_are_asked_for_by_mod_sequence(
+    served: Served, filled: Ctl, far: imaplib.IMAP4, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 4):
+        ok(far.append("INBOX", "", DATE, named(number)))
+    copied(filled, port)
+    far.select("INBOX")
+    ok(far.store("2", "+FLAGS", "\\Flagged"))
+    told: list[Any] = []
+    ask = ImapSource.changed_flags
+
+    def asked(self: ImapSource, uids: list[int], modseq: int) -> Any:
+        told.append(ask(self, uids, modseq))
+        return told[-1]
+
+    monkeypatch.setattr(ImapSource, "changed_flags", asked)
+    assert copied(filled, port)["changed"] == 1
+    assert [list(found.values()) for found in told] == [[Flags(FLAGGED, ())]]
+    assert [row[0] for row in index(served)] == [0, FLAGGED, 0]
 
 
 @needs_dovecot

@@ -176,6 +176,8 @@ class ImapSource:
                 client.oauth2_login(address.user, self._password)
             else:
                 client.login(address.user, self._password)
+            if client.has_capability("ENABLE") and client.has_capability("CONDSTORE"):
+                client.enable("CONDSTORE")  # some servers tell no HIGHESTMODSEQ before
         except BaseException:
             client.shutdown()
             raise
