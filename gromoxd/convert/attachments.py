@@ -171,7 +171,7 @@ def _name(raw: Octets, part: Part, parent: Part) -> str:
         name = decode_header(field_map(raw[child.header_offset : stop]).get(b"subject", b"")[: MAX_NAME * 4])
         return name[:MAX_NAME] or "message"
     if not name and parent.subtype == "appledouble":
-        name = next((one.filename for one in (parent, *parent.children) if one.filename), None)
+        name = next((one.filename for one in (parent, *parent.children[:2]) if one.filename), None)
     if not name:
         return "calendar.ics" if part.subtype == "calendar" else "attachment"
     if "=?" in name:

@@ -34,7 +34,7 @@ _FOLD = re.compile(rb"(?:\r?\n)+[ \t]")  # workaround: old Mozilla calendars hav
 _BREAK = re.compile(r"\r\n|\n|\r")
 _HEAD = re.compile(r"[ \t]*(?:([A-Za-z0-9_-]{1,64})\.)?([A-Za-z0-9_-]{1,64})[ \t]*(?=[:;])")
 _PARAM = re.compile(r";[ \t]*([A-Za-z0-9_-]{0,64})[ \t]*(=?)")
-_PARAM_VALUE = re.compile(r'[ \t]*"([^"]*)"[ \t]*(?=[,;:])|((?:\\.|[^;:,\\])*)', re.DOTALL)
+_PARAM_VALUE = re.compile(r'[ \t]*"([^"]*)"[ \t]*(?=[,;:])|([^;:,\\]*(?:\\.[^;:,\\]*)*+)', re.DOTALL)
 _CARET = re.compile(r"\^(['^n])")
 _CARET_VALUES = {"'": '"', "^": "^", "n": "\n"}
 _ESCAPE = re.compile(r"\\([\\;,:nN])")

@@ -15,6 +15,10 @@ from lxml import etree
 
 MAX_HTML: Final = 16 << 20
 """Characters that are looked at."""
+MAX_DEPTH: Final = 400
+"""Elements within one another. The parser looks through all that are open at each end tag that closes none of them."""
+_PIECE: Final = 16 << 10
+"""Octets after which it is seen how deep the document is: the parser itself does not stop for anything."""
 MAX_QUOTE, MAX_INDENT, MAX_BREAKS = 20, 10, 50
 RULE: Final = "_" * 32
 
@@ -48,10 +52,12 @@ def html_to_text(html: str) -> str:
     writer = _Writer()
     parser = etree.HTMLParser(target=writer, encoding="utf-8", no_network=True, huge_tree=True)
     try:
-        etree.fromstring(data, parser)
+        for at in range(0, len(data), _PIECE):
+            parser.feed(data[at : at + _PIECE])
+            if writer.depth > MAX_DEPTH:
+                return _stripped(html[:MAX_HTML])
+        parser.close()
     except etree.XMLSyntaxError:
-        return _stripped(html[:MAX_HTML])
-    if any("xcessive depth" in entry.message for entry in parser.error_log):
         return _stripped(html[:MAX_HTML])
     return writer.result()
 
@@ -69,6 +75,7 @@ class _Writer:
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.breaks = 0
+        self.depth = 0
         self.quotes = self.pre = 0
         self.quoted = 0
         """The quotes around the last line."""
@@ -91,6 +98,7 @@ class _Writer:
     # -------------------------------------------------------------------------------------- events of the parser
 
     def start(self, tag: str, attributes: Attributes) -> None:
+        self.depth += 1
         if self.skipping:
             self.skipping += 1
             return
@@ -108,6 +116,7 @@ class _Writer:
             handler(self, attributes)
 
     def end(self, tag: str) -> None:
+        self.depth -= 1
         if self.skipping:
             self.skipping -= 1
             return

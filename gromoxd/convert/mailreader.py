@@ -16,7 +16,7 @@ from gromoxd.convert.envelope import parsed_addresses
 from gromoxd.convert.headers import MAX_HEADER, decode_header, field_map
 from gromoxd.convert.mime import Octets, Part, header_end, scan_message
 from gromoxd.convert.properties import MAX_STRING, Addresses, codepage_into, header_bag, recipient_bags
-from gromoxd.convert.structure import CALENDAR, REPORT, UUENCODE, Special, special_of
+from gromoxd.convert.structure import CALENDAR, REPORT, UUENCODE, PartItems, Special, special_of
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.named import PropertyName
 from gromoxd.mapi.named_tags import PidNameContentClass
@@ -51,8 +51,8 @@ class Mail(NamedTuple):
     names: dict[int, PropertyName]
 
 
-def read_mail(data: Octets, received: int) -> Mail:
-    """Never raises for any octets. `received`: Unix time."""
+def read_mail(data: Octets, received: int, items: PartItems | None = None) -> Mail:
+    """Never raises for any octets. `received`: Unix time. `items`: where what a part says is kept for more reading."""
     size = len(data)
     body = header_end(data, 0, size)
     header = data[: min(body, MAX_HEADER)]
@@ -73,7 +73,8 @@ def read_mail(data: Octets, received: int) -> Mail:
     kind = message_class(root)
     names: dict[int, PropertyName] = {}
     if special is not None and kind == "IPM.Note":
-        kind, bag, recipients, attachments, names = _special(data, root, special, bag, recipients, shown)
+        read = _special(data, root, special, bag, recipients, shown, items or PartItems(data))
+        kind, bag, recipients, attachments, names = read
     else:
         attachments = attachment_bags(data, root)
     if PidNameContentClass in bag:
@@ -116,7 +117,9 @@ def _uuencoded(data: Octets, root: Part) -> Special | None:
 _Read = tuple[str, Bag, list[Bag], list[Bag], dict[int, PropertyName]]
 
 
-def _special(data: Octets, root: Part, special: Special, bag: Bag, recipients: list[Bag], fields: Fields) -> _Read:
+def _special(
+    data: Octets, root: Part, special: Special, bag: Bag, recipients: list[Bag], fields: Fields, items: PartItems
+) -> _Read:
     """(class, properties, recipients, attachments, names) of a report, or of mail that is also another item."""
     if special.kind == REPORT:
         from gromoxd.convert.reports import report_of, returned
@@ -130,7 +133,7 @@ def _special(data: Octets, root: Part, special: Special, bag: Bag, recipients: l
     from gromoxd.convert.partitem import merged
     from gromoxd.convert.unfold import body_parts
 
-    item = merged(data, root, special, bag, fields, any(body_parts(root)))
+    item = merged(items, root, special, bag, fields, any(body_parts(root)))
     if item is None:
         return "IPM.Note", bag, recipients, attachment_bags(data, root), {}
     attachments = [] if special.kind == UUENCODE else attachment_bags(data, root, special.path)

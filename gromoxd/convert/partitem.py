@@ -13,8 +13,8 @@ from typing import Final
 
 from gromoxd.convert.derived import ATTACHMENT_READ_ONLY, BODIES, READ_ONLY, SUBJECTS
 from gromoxd.convert.item import Item, ItemAttachment
-from gromoxd.convert.mime import Octets, Part
-from gromoxd.convert.structure import CALENDAR, TNEF, UUENCODE, Special, item_of_part
+from gromoxd.convert.mime import Part
+from gromoxd.convert.structure import CALENDAR, TNEF, UUENCODE, PartItems, Special
 from gromoxd.exmdb.objects import BIG
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
@@ -56,10 +56,10 @@ class Merged:
 
 
 def merged(
-    raw: Octets, root: Part, special: Special, bag: Bag, fields: Mapping[bytes, bytes], has_body: bool
+    items: PartItems, root: Part, special: Special, bag: Bag, fields: Mapping[bytes, bytes], has_body: bool
 ) -> Merged | None:
     """The item of the special part put under what the header says; None when it does not belong to this message."""
-    item = item_of_part(raw, root, special.path)
+    item = items.get(root, special.path)
     if item is None or not _belongs(item, special, fields):
         return None
     kept = {number: name for number, name in list(item.names.items())[:MAX_NAMES] if number >= FIRST_OWN}

@@ -95,6 +95,22 @@ def item_of_part(raw: Octets, root: Part, path: str) -> Item | None:
         return None
 
 
+class PartItems:
+    """What the parts of one message say, each read once however many of its attachments somebody asks for."""
+
+    __slots__ = ("_found", "_raw")
+
+    def __init__(self, raw: Octets) -> None:
+        self._raw = raw
+        self._found: dict[str, Item | None] = {}
+
+    def get(self, root: Part, path: str) -> Item | None:
+        """As `item_of_part`. Not to be changed."""
+        if path not in self._found:
+            self._found[path] = item_of_part(self._raw, root, path)
+        return self._found[path]
+
+
 def part_at(root: Part, path: str) -> Part | None:
     """The part that a section number names."""
     return find_part(root, tuple(int(number) for number in path.split("."))) if path else root
@@ -109,7 +125,7 @@ def _read(part: Part, data: bytes) -> Item | None:
         from gromoxd.convert.charsets import decode_body
         from gromoxd.convert.ical import items_of
 
-        items = items_of(decode_body(data, part.param("charset") or "utf-8"))
+        items = items_of(decode_body(data, part.param("charset") or "utf-8"), limit=1)
         return items[0] if items else None
     from gromoxd.convert.uuencode import item_of_text
 

@@ -126,8 +126,8 @@ class _Stretch:
 class Data:
     """A row of `message_data`, read as far as somebody asks."""
 
-    __slots__ = ("_attached", "_bag", "_big", "_memory", "_part_values", "_props", "_recipients", "cid", "did", "env",
-                 "head", "item", "keys", "raw", "raw_parts", "root", "stored")  # fmt: skip
+    __slots__ = ("_attached", "_bag", "_big", "_items", "_memory", "_part_values", "_props", "_recipients", "cid",
+                 "did", "env", "head", "item", "keys", "raw", "raw_parts", "root", "stored")  # fmt: skip
 
     def __init__(self, env: Env, did: int) -> None:
         self.env = env
@@ -148,6 +148,8 @@ class Data:
         self._part_values: dict[int, int] | None = None
         self._memory: dict[tuple[int, int], bytes] = {}
         """Big values of a message that is in no row, by part and tag."""
+        self._items: dict[str, Item | None] = {}
+        """Those of parts of a message that is in no row."""
         self.item: Item | None = None
         """The item that it is, where it is one embedded in another."""
 
@@ -326,7 +328,9 @@ class Data:
                 return partitems.ITEMS.get(
                     (self.env.identity.guid, self.cid, section), lambda: item_of_part(self.octets, self.parts, section)
                 )
-            return item_of_part(self.octets, self.parts, section)
+            if section not in self._items:
+                self._items[section] = item_of_part(self.octets, self.parts, section)
+            return self._items[section]
         except FileNotFoundError as error:
             raise MapiError(Ec.ecNotFound, f"content of data {self.did}") from error
 

@@ -13,6 +13,7 @@ from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.itemof import attachment_of, contents
 from gromoxd.convert.keptheader import transport_headers
 from gromoxd.convert.mime import decode_parts, header_end
+from gromoxd.convert.structure import PartItems
 from gromoxd.exmdb.objects import Bag, Spooled
 from gromoxd.mapi.named import FIRST_NAMED
 from gromoxd.mapi.proptags import (
@@ -49,7 +50,8 @@ class Form:
         self.raw = tx.content.get(data.cid)
         self.root = decode_parts(row(tx.db, "SELECT parts FROM message_data WHERE did=?", (data.did,))[0])
         self.received = received
-        self.bodies = contents(self.raw, self.root, data.props)
+        self._items = PartItems(self.raw)
+        self.bodies = contents(self.raw, self.root, data.props, self._items)
         """And other long values that a part of it says."""
 
     @property
@@ -59,7 +61,7 @@ class Form:
 
     def attachment(self, bag: Bag) -> ItemAttachment:
         """An attachment as it stands alone."""
-        return attachment_of(self.raw, self.root, bag, self.received)
+        return attachment_of(self.raw, self.root, bag, self.received, self._items)
 
     def field(self, tx: Transaction, tag: int) -> Any:
         """A field of the header that is a property by its name."""

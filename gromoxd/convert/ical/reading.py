@@ -42,11 +42,11 @@ def _method(calendar: Component) -> str:
     return method if method in _METHODS else ""
 
 
-def items_of(data: bytes | str, *, zone: str = "", user: str = "") -> list[Item]:
+def items_of(data: bytes | str, *, zone: str = "", user: str = "", limit: int = MAX_OBJECTS) -> list[Item]:
     """The events, tasks and journal entries of a calendar, one item each. WireError for what is no calendar at all.
 
     `zone`: IANA or Windows name of the zone of floating times and of days, UTC without one. `user`: the SMTP address of
-    whose calendar it is for, who may be organizer or attendee of meetings.
+    whose calendar it is for, who may be organizer or attendee of meetings. `limit`: the first of them only.
     """
     found: list[Item] = []
     for calendar in calendars(data):
@@ -54,8 +54,9 @@ def items_of(data: bytes | str, *, zone: str = "", user: str = "") -> list[Item]
         floating = named if named and find(named) is not None else ""
         zones = Zones([each for each in calendar.children if each.name == "VTIMEZONE"], floating or zone, floating)
         context = Context(zones, _method(calendar), user)
-        found += [_MAKERS[each.name](each, exceptions, context) for each, exceptions in _objects(calendar)]
-    return found[:MAX_OBJECTS]
+        objects = _objects(calendar)[: max(limit - len(found), 0)]
+        found += [_MAKERS[each.name](each, exceptions, context) for each, exceptions in objects]
+    return found
 
 
 def _objects(calendar: Component) -> list[tuple[Component, list[Component]]]:

@@ -1,0 +1,1 @@
+"""Hostile mail, taken through the whole way from its octets to a mailbox and back."""
