@@ -11,7 +11,7 @@ from gromoxd.convert.keptheader import transport_headers
 from gromoxd.convert.mailreader import Mail, read_mail
 from gromoxd.convert.mime import Octets, Part, octets
 from gromoxd.convert.partitem import part_values, split_path
-from gromoxd.convert.structure import item_of_part
+from gromoxd.convert.structure import PartItems
 from gromoxd.convert.unfold import MAX_DEPTH, attachment_octets, attachment_of_item, bodies
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.named import PS_INTERNET_HEADERS, PropertyName
@@ -39,29 +39,30 @@ def item_of_mime(raw: bytes | bytearray | memoryview | mmap, *, received: int, d
     PS_INTERNET_HEADERS ([MS-OXCMAIL] 2.2.3.2.29).
     """
     data = octets(raw)
-    mail = read_mail(data, received)
+    items = PartItems(data)
+    mail = read_mail(data, received, items)
     item = Item(
         {tag: value for tag, value in mail.bag.items() if tag not in INTERNAL}, mail.recipients, [], dict(mail.names)
     )
-    item.props |= contents(data, mail.root, mail.bag)
+    item.props |= contents(data, mail.root, mail.bag, items)
     header = data[: mail.body]
     item.props[PidTagTransportMessageHeaders] = transport_headers(header)
     _fields(item, header, mail)
-    item.attachments = [attachment_of(data, mail.root, bag, received, depth) for bag in mail.attachments]
+    item.attachments = [attachment_of(data, mail.root, bag, received, items, depth) for bag in mail.attachments]
     return item
 
 
-def contents(raw: Octets, root: Part, bag: Bag) -> Bag:
+def contents(raw: Octets, root: Part, bag: Bag, items: PartItems) -> Bag:
     """The bodies and long values that are in the form and not in the message's bag."""
     path = bag.get(PROP_PART_ITEM)
     if not isinstance(path, str):
         return bodies(raw, root)
-    found = item_of_part(raw, root, path)
+    found = items.get(root, path)
     said = {tag: found.props[tag] for tag in part_values(bag) if tag in found.props} if found is not None else {}
     return bodies(raw, root) | said
 
 
-def attachment_of(raw: Octets, root: Part, bag: Bag, received: int, depth: int = 0) -> ItemAttachment:
+def attachment_of(raw: Octets, root: Part, bag: Bag, received: int, items: PartItems, depth: int = 0) -> ItemAttachment:
     """An attachment without its reference."""
     path = bag.get(PROP_PART_PATH)
     own = {tag: value for tag, value in bag.items() if tag not in INTERNAL}
@@ -69,7 +70,7 @@ def attachment_of(raw: Octets, root: Part, bag: Bag, received: int, depth: int =
         return ItemAttachment(own)
     section, number = split_path(path)
     if number is not None:
-        one = attachment_of_item(item_of_part(raw, root, section), number) or ItemAttachment()
+        one = attachment_of_item(items.get(root, section), number) or ItemAttachment()
         own |= {tag: value for tag, value in one.props.items() if tag not in own and tag not in _DATA}
         return ItemAttachment(own, one.data, one.embedded)
     data = attachment_octets(raw, root, path)
