@@ -179,6 +179,20 @@ def test_a_second_run_brings_changes(served: Served, filled: Ctl, box: Box) -> N
     assert octets(served) == [MAIL % 1, MAIL % 3]
 
 
+def test_copies_that_users_made_stay(served: Served, filled: Ctl, box: Box) -> None:
+    mail = box.mail(1, read=False)
+    item = box.made.message(INBOX, {p.PidTagMessageClass: "IPM.Note", p.PidTagSubject: "first", p.PidTagBody: "x"})
+    migrated(filled, box)
+    served.call(c.CopyMessages(INBOX, [(1, 100)], 0x0B, False, served.request_id()))
+    assert migrated(filled, box)["there"] == 2
+    box.touch(mail, {}, read=True)
+    box.touch(item, {p.PidTagSubject: "second"})
+    found = migrated(filled, box, "--delete")
+    assert (found["added"], found["changed"], found["removed"]) == (0, 2, 0)
+    assert migrated(filled, box, "--delete")["there"] == 2
+    assert len(messages(served)) + len(messages(served, 0x0B)) == 4
+
+
 def test_permissions_rules_and_the_rest(served: Served, filled: Ctl, box: Box) -> None:
     assert filled("user", "add", "bob@example.test", "--password-stdin", stdin="x y z w\n").status == 0
     db = box.made.db

@@ -93,7 +93,6 @@ class Original:
         self.mids = self.rewriter.mids
         self.paths: dict[int, str] = {}
         self._known: dict[int, tuple[Source, Known]] = {}
-        self._surplus: list[Known] = []
         self._done = 0
 
     def run(self) -> None:
@@ -112,8 +111,6 @@ class Original:
         if self.delete:
             self._remove(folders)
         self._readers()
-        for known in self._surplus:
-            self._do(f"message {known.mid:#x}", partial(self.target.delete, known, hard=True))
         self.target.wait()
 
     def _do(self, where: str, work: Callable[[], None], octets: int = 0) -> None:
@@ -197,15 +194,13 @@ class Original:
                     raise Stopped(error.text or str(error)) from error
 
     def _known_of(self, fid: int) -> None:
-        """What earlier runs brought into a folder. Of two of one source the newer one is kept."""
+        """What earlier runs brought into a folder. Of several of one source (users copy messages) the newest counts."""
         for contents in (self.target.contents(fid), self.target.associated(fid)):
             for seen in contents:
                 source = Source.decode(seen.props.get(self.target.source_tag))
                 if source is None or source.guid != self.source.guid:
                     continue
                 before = self._known.get(source.mid)
-                if before is not None:
-                    self._surplus.append(min((before, (source, seen.known)))[1])
                 if before is None or before[0] < source:
                     self._known[source.mid] = source, seen.known
                 self.mids[source.mid] = self._known[source.mid][1].mid
@@ -254,15 +249,18 @@ class Original:
         fid = self.fids[folder.fid]
 
         def work() -> None:
+            if known is not None:  # first: what is killed in between brings it the next time
+                self.target.delete(known[1])
             self.mids[version.mid] = self._add(fid, message, source)
             if known is None:
                 self.outcome.came(path)
-                return
-            self.target.delete(known[1], hard=True)
-            self.outcome.changed += 1
+            else:
+                self.outcome.changed += 1
 
-        if self.target.dry:
+        if self.target.dry and known is None:
             self.outcome.came(path)
+        elif self.target.dry:
+            self.outcome.changed += 1
         else:
             octets = len(message.eml) + sum(len(one.data) for one in message.item.attachments)
             self.target.start(where, work, octets)
