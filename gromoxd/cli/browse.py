@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gromoxd.cli.site import Site, pass_site
-from gromoxd.cli.stores import Folders, Store, plain, store_of
+from gromoxd.cli.site import Site, pass_site, plain
+from gromoxd.cli.stores import Folders, Store, store_of
 
 if TYPE_CHECKING:
     from gromoxd.exmdb.calls import Folder

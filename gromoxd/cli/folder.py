@@ -7,8 +7,8 @@ import os
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site, table
-from gromoxd.cli.stores import LONG_DEADLINE, moment, plain, store_of
+from gromoxd.cli.site import Site, json_option, pass_site, plain, table
+from gromoxd.cli.stores import LONG_DEADLINE, moment, store_of
 
 
 @click.group()

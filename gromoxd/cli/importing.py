@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site, show
-from gromoxd.cli.stores import plain, store_of
+from gromoxd.cli.site import Site, json_option, pass_site, plain, show
+from gromoxd.cli.stores import store_of
 from gromoxd.cli.transfer import FORMATS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site, show, table
-from gromoxd.cli.stores import LONG_DEADLINE, Folders, Store, Stores, moment, plain, store_of, stores_of
+from gromoxd.cli.site import Site, json_option, pass_site, plain, show, table
+from gromoxd.cli.stores import LONG_DEADLINE, Folders, Store, Stores, moment, store_of, stores_of
 
 if TYPE_CHECKING:
     from gromoxd.directory.model import User

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gromoxd.cli.importing import mapping, progress
-from gromoxd.cli.site import Site, json_option, pass_site, password_from, show
-from gromoxd.cli.stores import plain, store_of
+from gromoxd.cli.site import Site, json_option, pass_site, password_from, plain, show
+from gromoxd.cli.stores import store_of
 
 if TYPE_CHECKING:
     from gromoxd.cli.migration.outcome import Outcome

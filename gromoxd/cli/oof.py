@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site, table
-from gromoxd.cli.stores import plain, store_of
+from gromoxd.cli.site import Site, json_option, pass_site, plain, table
+from gromoxd.cli.stores import store_of
 
 STATES = ("off", "on", "scheduled")
 AUDIENCES = ("nobody", "known", "everybody")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site, show, table
+from gromoxd.cli.site import Site, json_option, pass_site, plain, show, table
 
 TIMEOUT = 60.0
 LONGEST = 64 << 20
@@ -75,9 +75,10 @@ def show_(site: Site, id_: int, as_json: bool) -> None:
     show({**mail, "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(mail["created"]))}, False)
     for one in recipients:
         said = f" ({one['tries']} tries) {one['text']}" if one["tries"] else ""
-        click.echo(f"recipient: {one['address']} {one['state']}{said}")
+        click.echo(plain(f"recipient: {one['address']} {one['state']}{said}"))
     click.echo()
-    click.echo(header.replace("\r\n", "\n"), nl=False)
+    for line in header.splitlines():
+        click.echo(plain(line.replace("\t", " ")))
 
 
 def _changing(command: str, doc: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site, table
-from gromoxd.cli.stores import Store, plain, store_of
+from gromoxd.cli.site import Site, json_option, pass_site, plain, table
+from gromoxd.cli.stores import Store, store_of
 
 if TYPE_CHECKING:
     from gromoxd.exmdb.objects import Bag

@@ -105,6 +105,11 @@ def password_from(stdin: bool, *, confirm: bool = True) -> str:
     return answer
 
 
+def plain(text: str) -> str:
+    """Text that can do nothing to a terminal: what is not printable is escaped."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def show(value: dict[str, Any], as_json: bool) -> None:
     """Print one record: JSON, or a line for each field."""
     if as_json:
@@ -113,12 +118,12 @@ def show(value: dict[str, Any], as_json: bool) -> None:
     for name, field in value.items():
         if isinstance(field, dict):
             for key, text in field.items():
-                click.echo(f"{name}.{key}: {text}")
+                click.echo(plain(f"{name}.{key}: {text}"))
         elif isinstance(field, list):
             for text in field:
-                click.echo(f"{name}: {text}")
+                click.echo(plain(f"{name}: {text}"))
         else:
-            click.echo(f"{name}: {'-' if field is None else field}")
+            click.echo(plain(f"{name}: {'-' if field is None else field}"))
 
 
 def table(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -> None:
@@ -126,7 +131,7 @@ def table(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...]) -
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    lines = [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows]
+    lines = [["-" if row[column] is None else plain(str(row[column])) for column in columns] for row in rows]
     if not sys.stdout.isatty():
         for line in (list(columns), *lines):
             click.echo("\t".join(line))

@@ -183,11 +183,6 @@ class Folders:
 # ---------------------------------------------------------------------------------------------- printing
 
 
-def plain(text: str) -> str:
-    """Text that can do nothing to a terminal: what is not printable is escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
 def moment(seconds: float) -> str:
     """Unix seconds as ISO 8601 (UTC)."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gromoxd.cli.site import Site, json_option, pass_site
-from gromoxd.cli.stores import LONG_DEADLINE, Store, plain, store_of
+from gromoxd.cli.site import Site, json_option, pass_site, plain
+from gromoxd.cli.stores import LONG_DEADLINE, Store, store_of
 
 if TYPE_CHECKING:
     from gromoxd.exmdb.upkeepcalls import Fault

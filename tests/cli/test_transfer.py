@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -143,6 +144,25 @@ def test_files_in_folders(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     found = [(Path(path).name, way) for path, way in files(str(tmp_path), ".eml")]
     assert found == [("1.EML", ()), ("2.eml", ()), ("3.eml", ("B", "C"))]
+
+
+def test_what_is_found_in_folders_leads_nowhere_else(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"Subject: secret\n\n")
+    for part in ("cur", "new", "tmp"):
+        (tmp_path / "box" / part).mkdir(parents=True)
+    (tmp_path / "box" / "a.eml").symlink_to(secret)
+    (tmp_path / "box" / "cur" / "1.a").symlink_to(secret)
+    os.mkfifo(tmp_path / "box" / "cur" / "2.a")
+    os.mkfifo(tmp_path / "box" / "b.eml")
+    os.mkfifo(tmp_path / "box" / "dovecot-keywords")
+    (tmp_path / "box" / "cur" / "3.a").write_bytes(b"Subject: mail\n\n")
+    (tmp_path / "box" / ".sub").mkdir()
+    (tmp_path / "box" / ".sub" / "cur").symlink_to(tmp_path / "box" / "cur")
+    assert list(files(str(tmp_path / "box"), ".eml")) == []
+    found = list(maildir.read(str(tmp_path / "box")))
+    assert [one.raw for one in found if not one.error] == [b"Subject: mail\r\n\r\n"]
+    assert len(found) == 3
 
 
 def test_keys_are_those_of_what_is_said() -> None:

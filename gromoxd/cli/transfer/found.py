@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -68,7 +69,10 @@ def lf(raw: bytes) -> bytes:
 
 
 def files(path: str, *suffixes: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """A file itself, or all files with one of the suffixes in a folder and those in it: (path, folders on the way)."""
+    """A file itself, or all files with one of the suffixes in a folder and those in it: (path, folders on the way).
+
+    Links in the folder are left out: whoever filled it may not be allowed to read what they lead to.
+    """
     if not os.path.isdir(path):
         yield path, ()
         return
@@ -77,8 +81,9 @@ def files(path: str, *suffixes: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         inside = os.path.relpath(folder, path)
         way = () if inside == os.curdir else tuple(inside.split(os.sep))
         for name in sorted(names):
-            if name.lower().endswith(suffixes) and os.path.isfile(os.path.join(folder, name)):
-                yield os.path.join(folder, name), way
+            found = os.path.join(folder, name)
+            if name.lower().endswith(suffixes) and os.path.isfile(found) and not os.path.islink(found):
+                yield found, way
 
 
 def size(path: str) -> int:
@@ -93,9 +98,15 @@ def size(path: str) -> int:
     return total
 
 
-def read_file(path: str) -> bytes:
-    """A file whole. OSError; ValueError for one larger than LARGEST."""
-    with open(path, "rb") as file:
+def read_file(path: str, *, found: bool = False) -> bytes:
+    """A file whole. OSError; ValueError for one larger than LARGEST.
+
+    `found`: it was found in a folder, not named by whoever imports: then it is read if it is no link, pipe or device.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | (os.O_NOFOLLOW | os.O_NONBLOCK if found else 0)
+    with open(os.open(path, flags), "rb") as file:
+        if found and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("no file")
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError(f"larger than {LARGEST} octets")
@@ -112,7 +123,7 @@ def read_each(
     for name, way in files(path, *suffixes):
         found = Found(name, way)
         try:
-            data = read_file(name)
+            data = read_file(name, found=name != path)
             done += len(data)
             found.done = done
             for one in decode(data, found):

@@ -31,7 +31,7 @@ def read(path: str) -> Iterator[Found]:
         for name in _names(folder):
             found = Found(name, way)
             try:
-                data = read_file(name)
+                data = read_file(name, found=True)
                 done += len(data)
                 found.raw = crlf(data)
                 found.received = int(os.stat(name).st_mtime)
@@ -63,6 +63,8 @@ def _names(folder: str) -> Iterator[str]:
     """Files in the order of their delivery, which begins their names."""
     found = []
     for part in ("cur", "new"):
+        if os.path.islink(os.path.join(folder, part)):
+            continue
         try:
             found += [(name, part) for name in os.listdir(os.path.join(folder, part)) if not name.startswith(".")]
         except FileNotFoundError:
@@ -75,12 +77,12 @@ def _words(folder: str) -> dict[str, str]:
     """Letter -> keyword, as Dovecot keeps them."""
     words: dict[str, str] = {}
     try:
-        with open(os.path.join(folder, _KEYWORDS), encoding="utf-8", errors="replace") as file:
-            for line in file.read(1 << 16).splitlines():
-                number, _, word = line.partition(" ")
-                if number.isdecimal() and int(number) < 26 and is_imap_keyword(word):
-                    words[string.ascii_lowercase[int(number)]] = word
-    except OSError:
+        text = read_file(os.path.join(folder, _KEYWORDS), found=True)[: 1 << 16].decode("utf-8", "replace")
+        for line in text.splitlines():
+            number, _, word = line.partition(" ")
+            if number.isdecimal() and len(number) < 3 and int(number) < 26 and is_imap_keyword(word):
+                words[string.ascii_lowercase[int(number)]] = word
+    except (OSError, ValueError):
         return {}
     return words
 
