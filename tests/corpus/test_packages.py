@@ -18,6 +18,7 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -232,6 +233,58 @@ def test_personal_folders(name: str, server: Server, tmp_path: Path) -> None:
     assert read(export(server, "pst", user, tmp_path), by_libpff) == wanted
     files = [one.read_bytes() for one in export(server, "eml", user, tmp_path)]
     assert sorted(files) == sorted(raw for folder in mails.values() for raw in folder)
+
+
+class Told(NamedTuple):
+    """What a mail says; `text`: its words."""
+
+    subject: str
+    sent: datetime
+    arrived: datetime
+    is_read: bool
+    message_id: str
+    text: str
+
+
+def told_by_libpff(folder: Any) -> Iterator[Told]:
+    for place in range(folder.number_of_sub_messages):
+        one = folder.get_sub_message(place)
+        entries = {entry.entry_type: entry for records in one.record_sets for entry in records.entries}
+        text = " ".join(one.plain_text_body.decode().split())
+        flags, message_id = entries[0x0E07].data_as_integer, entries[0x1035].data_as_string
+        times = [when.replace(microsecond=0, tzinfo=UTC) for when in (one.client_submit_time, one.delivery_time)]
+        yield Told(" ".join(one.subject.split()), times[0], times[1], bool(flags & 1), message_id, text)
+    for place in range(folder.number_of_sub_folders):
+        yield from told_by_libpff(folder.get_sub_folder(place))
+
+
+def told_by_imap(client: imaplib.IMAP4, name: str) -> Iterator[Told]:
+    assert client.select(name, readonly=True)[0] == "OK"
+    for one in client.fetch("1:*", "(FLAGS INTERNALDATE RFC822)")[1]:
+        if isinstance(one, tuple):
+            mail = parsed(one[1])
+            assert isinstance(mail, EmailMessage)
+            body = mail.get_body(("plain",))
+            assert body is not None
+            when = re.findall(rb'INTERNALDATE "([^"]+)"', one[0])[0].decode().strip()
+            arrived = datetime.strptime(when, "%d-%b-%Y %H:%M:%S %z").astimezone(UTC)
+            text = " ".join(body.get_content().split())
+            yield Told(" ".join(str(mail["subject"] or "").split()), mail["date"].datetime.astimezone(UTC), arrived,
+                       b"\\Seen" in one[0], str(mail["message-id"]), text)  # fmt: skip
+
+
+def test_mails_of_personal_folders_say_the_same(server: Server) -> None:
+    (path,) = [one for one in require_samples("pst-extractor") if one.name == "enron.pst"]
+    user = server.add_user("said@example.test")
+    assert take(server, "pst", user, [path], "--into", "Said") == (71, 0)
+    file = pypff.file()
+    file.open(str(path))
+    wanted = Counter(told_by_libpff(file.get_root_folder()))
+    file.close()
+    client = server.imap(user)
+    names = [name for name in folders(client) if name.startswith('"Said/')]
+    assert Counter(one for name in names for one in told_by_imap(client, name)) == wanted
+    client.logout()
 
 
 def test_winmail(server: Server, tmp_path: Path) -> None:
