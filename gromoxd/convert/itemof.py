@@ -5,8 +5,10 @@ from __future__ import annotations
 from mmap import mmap
 
 from gromoxd.convert.attachments import BY_VALUE, EMBEDDED_MESSAGE
+from gromoxd.convert.derived import SUBJECTS
 from gromoxd.convert.internetheaders import internet_headers
 from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.convert.keptentity import entity_of
 from gromoxd.convert.keptheader import transport_headers
 from gromoxd.convert.mailreader import Mail, read_mail
 from gromoxd.convert.mime import Octets, Part, octets
@@ -24,7 +26,10 @@ from gromoxd.mapi.proptags import (
     PidTagAttachDataObject,
     PidTagAttachMethod,
     PidTagAttachSize,
+    PidTagBody,
     PidTagMessageFlags,
+    PidTagMimeSkeleton,
+    PidTagSubject,
     PidTagTransportMessageHeaders,
 )
 
@@ -40,13 +45,38 @@ def item_of_mime(raw: bytes | bytearray | memoryview | mmap, *, received: int, d
     """
     data = octets(raw)
     items = PartItems(data)
+    return _whole(data, read_mail(data, received, items), items, received, depth)
+
+
+def meeting_of_mime(raw: bytes | bytearray | memoryview | mmap, *, received: int) -> Item:
+    """A meeting message as `item_of_mime` has it, but for its subject: the meeting's own, whatever the mail is called.
+
+    [MS-OXCICAL] 2.1.3.1.1.20.26 (SUMMARY). Some call the mail "Invitation: …".
+    """
+    data = octets(raw)
+    items = PartItems(data)
     mail = read_mail(data, received, items)
+    item = _whole(data, mail, items, received, 0)
+    path = mail.bag.get(PROP_PART_ITEM)
+    said = items.get(mail.root, path) if isinstance(path, str) else None
+    if said is not None and said.props.get(PidTagSubject):
+        for tag in SUBJECTS:
+            item.props.pop(tag, None)
+        item.props |= {tag: said.props[tag] for tag in SUBJECTS if tag in said.props}
+    return item
+
+
+def _whole(data: Octets, mail: Mail, items: PartItems, received: int, depth: int) -> Item:
     item = Item(
         {tag: value for tag, value in mail.bag.items() if tag not in INTERNAL}, mail.recipients, [], dict(mail.names)
     )
     item.props |= contents(data, mail.root, mail.bag, items)
     header = data[: mail.body]
     item.props[PidTagTransportMessageHeaders] = transport_headers(header)
+    if (entity := entity_of(data, mail.root)) is not None:
+        item.props[PidTagMimeSkeleton] = entity
+    if not mail.fields and mail.body == len(data) and header.strip():
+        item.props[PidTagBody] = str(item.props[PidTagTransportMessageHeaders])  # text for want of any field
     _fields(item, header, mail)
     item.attachments = [attachment_of(data, mail.root, bag, received, items, depth) for bag in mail.attachments]
     return item

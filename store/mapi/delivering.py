@@ -113,9 +113,9 @@ def _meeting(run: Run) -> None:
     """Meeting messages go into the calendar, where the message itself is kept."""
     if not meetings.is_meeting(run.call.message.digest.message_class) or not run.plan.folders():
         return
-    from gromoxd.convert.itemof import item_of_mime  # rare, and much code
+    from gromoxd.convert.itemof import meeting_of_mime  # rare, and much code
 
-    message = item_of_mime(run.view.data.octets[:], received=run.call.message.received)
+    message = meeting_of_mime(run.view.data.octets[:], received=run.call.message.received)
     who = meetings.Mailbox(run.book.owner or run.owner, run.owner, run.call.room, outofoffice.is_internal(run))
     run.view.stored.update(meetings.process(run.tx, message, who))
 

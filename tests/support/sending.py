@@ -15,13 +15,18 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from gromoxd.convert.item import Item
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb import outgoing as g
+from gromoxd.exmdb import tables as t
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
 from gromoxd.exmdb.client import Client
 from gromoxd.exmdb.rulecalls import ModifyRules, RuleChange
 from gromoxd.exmdb.settings import ExmdbSettings
+from gromoxd.exmdb.working import Account
+from gromoxd.exmdb.working.items import load_item, save_item
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.ids import eid_split
 from tests.support.mapiload import shards
 from tests.support.server import Server, own_host, until
 
@@ -114,6 +119,29 @@ class Mailbox:
         """Send a message."""
         mid = self.draft(subject, *to, actor=actor, **more)
         self.call(g.SubmitMessage(mid, _request(subject, b"s")), actor)
+        return mid
+
+    # ------------------------------------------------------------------------------------------ items
+
+    @property
+    def account(self) -> Account:
+        return Account(self.client, MailboxRef(self._maildir), self.user)
+
+    def items(self, fid: int) -> dict[int, Item]:
+        """The messages of a folder by id."""
+        table = t.Table(t.CONTENTS, fid)
+        rows: t.Rows = self.call(t.QueryRows(table, [p.PidTagMid], 0, 1000))
+        mids = [eid_split(row[0] & (1 << 64) - 1)[1] for row in rows.rows]
+        return {mid: load_item(self.account, mid) for mid in sorted(mids)}
+
+    def save(self, fid: int, item: Item) -> int:
+        """A new message."""
+        return save_item(self.account, fid, item, request_id=os.urandom(16)).mid
+
+    def send(self, item: Item) -> int:
+        """Send it by way of the Outbox."""
+        mid = self.save(OUTBOX, item)
+        self.call(g.SubmitMessage(mid, os.urandom(16)))
         return mid
 
     def close(self) -> None:

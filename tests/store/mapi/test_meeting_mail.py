@@ -82,6 +82,17 @@ def test_a_meeting_from_request_to_cancellation(box: Harness) -> None:
     assert len(box.contents(INBOX)) == 3 and box.contents(INBOX)[1] == mail("REQUEST")
 
 
+def test_the_meeting_is_called_as_its_summary_says(box: Harness) -> None:
+    raw = mail("REQUEST").replace(b"Subject: Plan", b"Subject: Invitation: Plan @ Wed 3 Jun 2026 (alice)")
+    message = deliver(box, raw)
+    assert message.props[PidTagSubject] == "Invitation: Plan @ Wed 3 Jun 2026 (alice)"
+    (meeting,) = calendar(box)
+    assert meeting.props[PidTagSubject] == "Plan"
+    deliver(box, mail("REQUEST", 1, 14).replace(b"Subject: Plan", b"Subject: Re: Updated invitation: Plan"))
+    (moved,) = calendar(box)
+    assert moved.props[PidTagSubject] == "Plan"
+
+
 @pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
 def test_a_stranger_who_knows_the_id_changes_nothing(box: Harness, method: str) -> None:
     deliver(box, mail("REQUEST"))
