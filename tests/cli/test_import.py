@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gromoxd.cli.transfer import FORMATS
 from gromoxd.convert.item import Item
 from gromoxd.convert.msg import to_msg
 from gromoxd.convert.pst import PstFile
@@ -307,6 +309,23 @@ def test_pst(served: Served, filled: Ctl, tmp_path: Path) -> None:
     assert imported(filled, "pst", ALICE, str(path))["duplicates"] == found["imported"]
     for name, count in found["folders"].items():
         assert len(contents(served, folder(served, name))) == count
+
+
+def test_what_a_pst_has_lost_is_told(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    whole, path = pst_file(count=12), tmp_path / "old.pst"
+    rng = random.Random(1)
+    for _ in range(400):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(0x4400, len(whole))] ^= 0xFF
+        path.write_bytes(damaged)
+        lost = [what for found in FORMATS["pst"].load().read(str(path)) for what in found.lost]
+        if lost:
+            break
+    outcome = filled("import", "pst", ALICE, str(path), "--dry-run")
+    assert outcome.err.count("imported without this: ") == len(lost) == 1
+    outcome = filled("import", "pst", ALICE, str(path))
+    assert (outcome.status, outcome.out.splitlines()[-1]) == (0, "12 imported, 0 there already, 0 failed")
+    assert outcome.err.startswith(f"{path}, ") and outcome.err.endswith(f": imported without this: {lost[0]}\n")
 
 
 def test_a_folder_below_the_inbox(served: Served, filled: Ctl, tmp_path: Path) -> None:

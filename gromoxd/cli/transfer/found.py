@@ -24,7 +24,7 @@ class Found:
 
     `folder`: names of the folders that it is in there, outermost first. `special`: what the first `depth` of these are
     for (inbox, sent, …), as the source says. `flags` (pages.SEEN …) None: what the item says. `done`: octets of the
-    source that are read so far.
+    source that are read so far. `lost`: what of the message could not be read, while the rest can.
     """
 
     where: str
@@ -39,6 +39,7 @@ class Found:
     depth: int = 0
     error: str = ""
     done: int = 0
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ def _messages(path: str, folder: PstFolder) -> Iterator[Found]:
         except WireError as error:
             yield Found(where, error=str(error))
             continue
-        yield Found(where, item=item, container_class=folder.container_class)
+        yield Found(where, item=item, container_class=folder.container_class, lost=tuple(lost))
 
 
 class _Places:

@@ -76,7 +76,7 @@ class Stopped(Exception):
 
 
 class Target:
-    """One mailbox as an import sees it. `report(where, reason)` is told of each message that was not taken."""
+    """One mailbox as an import sees it. `report(where, reason)` is told of each message not taken, or not whole."""
 
     def __init__(
         self, store: Store, report: Callable[[str, str], None], *, into: str = "",
@@ -121,7 +121,7 @@ class Target:
             self._fail(found.where, str(error))
             return
         if self.dry:
-            self.imported[path] = self.imported.get(path, 0) + 1
+            self._took(found, path)
             return
         self._pool.spawn(self._save, found, fid, path, key).link_exception(self._broken)
         gevent.sleep(0)
@@ -154,7 +154,12 @@ class Target:
         except (ValueError, OverflowError) as error:
             self._fail(found.where, str(error))
         else:
-            self.imported[path] = self.imported.get(path, 0) + 1
+            self._took(found, path)
+
+    def _took(self, found: Found, path: str) -> None:
+        self.imported[path] = self.imported.get(path, 0) + 1
+        for what in found.lost:
+            self.report(found.where, f"imported without this: {what}")
 
     def _broken(self, greenlet: gevent.Greenlet[Any, Any]) -> None:
         """A fault of the program: told by whoever looks next."""
