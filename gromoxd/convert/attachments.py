@@ -117,7 +117,7 @@ def _bag(raw: Octets, part: Part, path: str, parent: Part, number: int, shows: b
         PidTagRenderingPosition: NOT_RENDERED,
         PidTagDisplayName: name,
     }
-    if not embedded:
+    if not embedded or part.filename:
         bag[PidTagAttachLongFilename] = name
         bag[PidTagAttachExtension] = _extension(name)
     if part.id:

@@ -13,16 +13,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gromoxd.convert import bodies
-from gromoxd.convert.composeattachments import attachment_part, is_exception, is_shown
+from gromoxd.convert.composeattachments import attachment_part, header_part, is_exception, is_shown
 from gromoxd.convert.composeheader import header_fields, named_fields
 from gromoxd.convert.composemeeting import calendar_part
 from gromoxd.convert.composeparts import multipart, octets_entity, text_entity
-from gromoxd.convert.composereports import header_of, report_entity, report_kind, report_recipients
+from gromoxd.convert.composereports import report_entity, report_kind, report_recipients
 from gromoxd.convert.headerlines import field, parametrised
 from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.convert.keptentity import kept_entity
 from gromoxd.convert.keptheader import with_kept
 from gromoxd.mapi.named_tags import PidLidUseTnef
 from gromoxd.mapi.proptags import (
+    PidTagAttachMimeTag,
     PidTagInternetMessageId,
     PidTagMessageClass,
     PidTagTnefCorrelationKey,
@@ -64,7 +66,7 @@ def _message(item: Item, way: _Way) -> bytes:
         fields = with_kept(item, fields)
     head = b"".join(fields)
     wanted = item.props.get(PidLidUseTnef) is True if way.tnef is None else way.tnef
-    entity = _smime(item)
+    entity = _smime(item) or kept_entity(item)
     if entity is None and wanted:
         fields, entity = _tnef(item, head)
         head += b"".join(fields)
@@ -176,5 +178,6 @@ def _report(item: Item, way: _Way) -> bytes | None:
 
 
 def _original(attachment: ItemAttachment, way: _Way) -> bytes | None:
-    header = header_of(attachment.embedded) if attachment.embedded is not None else None
+    """Of an original that came from elsewhere than a mail there is often only the header."""
+    header = header_part(attachment, PidTagAttachMimeTag not in attachment.props)
     return header or attachment_part(attachment, False, way.embedded)

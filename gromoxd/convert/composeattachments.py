@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from gromoxd.convert.appledouble import ENCODING, apple_double
-from gromoxd.convert.composeparts import multipart, octets_entity, text_entity
+from gromoxd.convert.composeparts import encoded_text, multipart, octets_entity, text_entity
 from gromoxd.convert.headerlines import clean, parametrised
 from gromoxd.convert.headerlines import field as text_field
 from gromoxd.convert.item import Item, ItemAttachment
@@ -27,13 +27,21 @@ from gromoxd.mapi.proptags import (
     PidTagAttachMethod,
     PidTagAttachMimeTag,
     PidTagAttachPathname,
+    PidTagBody,
     PidTagDisplayName,
+    PidTagHtml,
     PidTagMessageClass,
+    PidTagRtfCompressed,
     PidTagSubject,
+    PidTagTransportMessageHeaders,
 )
 
 Compose = Callable[[Item], bytes | None]
 _REFERENCES = (AttachMethod.afByReference, AttachMethod.afByReferenceOnly, AttachMethod.afByWebReference)
+_HEADERS = ("text/rfc822-headers", "text/global-headers")
+_STATUS = ("message/delivery-status", "message/disposition-notification")
+"""What must not be encoded (RFC 3464 2.1.2, RFC 8098 3)."""
+_BODIES = (PidTagBody, PidTagHtml, PidTagRtfCompressed)
 _EXCEPTION = "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}"
 """Message class of an exception embedded in a recurring appointment ([MS-OXOCAL] 2.2.10.2.1)."""
 _URL = frozenset("!#$%&'()*+,-./:;=?@_~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
@@ -59,7 +67,11 @@ def is_exception(attachment: ItemAttachment) -> bool:
 def attachment_part(attachment: ItemAttachment, inline: bool, embedded: Compose) -> bytes | None:
     """The part of an attachment, None for one that cannot be said. `embedded` makes the octets of a message."""
     if attachment.embedded is not None:
-        return _card(attachment) or _message(attachment, embedded(attachment.embedded))
+        return (
+            _card(attachment)
+            or header_part(attachment, _mime_tag(attachment.props) in _HEADERS)
+            or _message(attachment, embedded(attachment.embedded))
+        )
     props = attachment.props
     if not attachment.data and props.get(PidTagAttachMethod) in _REFERENCES:
         reference = _reference(attachment)
@@ -71,9 +83,12 @@ def attachment_part(attachment: ItemAttachment, inline: bool, embedded: Compose)
 def _file(kind: str, attachment: ItemAttachment, data: bytes, inline: bool) -> bytes:
     """[MS-OXCMAIL] 2.1.3.4.2.2."""
     name = attachment_name(attachment.props)
-    head = parametrised("Content-Type", kind, [("name", name)] if name.isascii() else [])
+    told = str(attachment.props.get(PidTagAttachMimeTag, "")).lower()
+    status = told in _STATUS and encoded_text(data)[0] == "7bit"
+    head = parametrised("Content-Type", told if status else kind, [("name", name)] if name.isascii() else [])
     head += parametrised("Content-Disposition", "inline" if inline else "attachment", [("filename", name)])
-    return octets_entity(head + _identity(attachment.props), data)
+    head += _identity(attachment.props)
+    return head + b"\r\n" + encoded_text(data)[1] if status else octets_entity(head, data)
 
 
 def _identity(props: Bag) -> bytes:
@@ -92,11 +107,29 @@ def _message(attachment: ItemAttachment, octets: bytes | None) -> bytes | None:
     if octets is None:
         return None
     encoding = b"7bit" if octets.isascii() else b"8bit"
-    name = attachment_name(attachment.props)
-    named = [("filename", name)] if name.lower().endswith(".eml") else []
-    head = b"Content-Type: message/rfc822\r\n" + parametrised("Content-Disposition", "attachment", named)
+    head = b"Content-Type: message/rfc822\r\n"
+    head += parametrised("Content-Disposition", "attachment", _named(attachment.props))
     head += _identity(attachment.props)
     return head + b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + octets
+
+
+def header_part(attachment: ItemAttachment, wanted: bool = True) -> bytes | None:
+    """The part of a message of which there is only a header (RFC 6522 4), None for a whole one, or not `wanted`."""
+    original = attachment.embedded
+    if original is None or not wanted or original.attachments:
+        return None
+    props, header = original.props, original.props.get(PidTagTransportMessageHeaders)
+    if not isinstance(header, str) or any(props.get(tag) and props[tag] != header for tag in _BODIES):
+        return None
+    head = parametrised("Content-Disposition", "attachment", _named(attachment.props)) + _identity(attachment.props)
+    return text_entity("rfc822-headers", header.encode("utf-8", "replace"), "utf-8", (), head)
+
+
+def _named(props: Bag) -> list[tuple[str, str]]:
+    """The file name of a message, where it has one."""
+    name = attachment_name(props)
+    given = props.get(PidTagAttachLongFilename) or name.lower().endswith(".eml")
+    return [("filename", name)] if given else []
 
 
 def _card(attachment: ItemAttachment) -> bytes | None:

@@ -14,15 +14,13 @@ from typing import NamedTuple
 from gromoxd.convert import headerlines as h
 from gromoxd.convert.addresses import parse_addresses
 from gromoxd.convert.composeheader import originators, person, smtp
-from gromoxd.convert.composeparts import multipart, text_entity
+from gromoxd.convert.composeparts import multipart
 from gromoxd.convert.headers import unfold_fields
 from gromoxd.convert.item import Item
 from gromoxd.convert.keptheader import MAX_HEADER
 from gromoxd.convert.properties import person as mailbox_of
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.proptags import (
-    PidTagBody,
-    PidTagHtml,
     PidTagMessageClass,
     PidTagNonDeliveryReportDiagCode,
     PidTagNonDeliveryReportStatusCode,
@@ -37,7 +35,6 @@ from gromoxd.mapi.proptags import (
     PidTagReportDisposition,
     PidTagReportDispositionMode,
     PidTagReportingMessageTransferAgent,
-    PidTagRtfCompressed,
     PidTagSupplementaryInfo,
     PidTagTransportMessageHeaders,
 )
@@ -124,18 +121,6 @@ def _came_to(header: str) -> list[bytes]:
         if written and boxes:
             fields.append(h.address_list(written, boxes))
     return fields
-
-
-def header_of(original: Item) -> bytes | None:
-    """The part of an original of which there is only a header (RFC 6522 4), None for a whole one."""
-    props = original.props
-    header = props.get(PidTagTransportMessageHeaders)
-    if not isinstance(header, str) or original.attachments or any(props.get(tag) for tag in _BODIES):
-        return None
-    return text_entity("rfc822-headers", header.encode("utf-8", "replace"), "utf-8")
-
-
-_BODIES = (PidTagBody, PidTagHtml, PidTagRtfCompressed)
 
 
 # ------------------------------------------------------------------------------------------ delivery status

@@ -11,6 +11,7 @@ from typing import Any
 
 from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.itemof import attachment_of, contents
+from gromoxd.convert.keptentity import entity_of
 from gromoxd.convert.keptheader import transport_headers
 from gromoxd.convert.mime import decode_parts, header_end
 from gromoxd.convert.structure import PartItems
@@ -26,6 +27,7 @@ from gromoxd.mapi.proptags import (
     PidTagDisplayName,
     PidTagEmailAddress,
     PidTagHtml,
+    PidTagMimeSkeleton,
     PidTagRecipientType,
     PidTagTransportMessageHeaders,
 )
@@ -131,6 +133,8 @@ def materialise(tx: Transaction, data: Data, form: Form) -> None:
     for tag, value in form.bodies.items():
         data.props.setdefault(tag, value)
     data.props.setdefault(PidTagTransportMessageHeaders, form.header)
+    if (entity := entity_of(form.raw, form.root)) is not None:
+        data.props.setdefault(PidTagMimeSkeleton, entity)
     for num, bag in datarows.attachments(tx, data.did):
         if PROP_PART_PATH in bag:
             _put(tx, data.did, num, form.attachment(bag), {})

@@ -39,10 +39,7 @@ GUESSED = "8-bit text without a charset is read as windows-1252 or what it looks
 KNOWN: dict[str, dict[str, str]] = {
     "cpython/msg_10.txt": {"plain": ONE_BODY, "html": ONE_BODY},
     "cpython/msg_15.txt": {"plain": ONE_BODY, "html": ONE_BODY},
-    "cpython/msg_33.txt": {"plain": "the second part of multipart/signed is a signature, whatever its type says"},
     "cpython/msg_35.txt": {"plain": BROKEN},
-    "cpython/msg_36.txt": {"attachments": "external bodies are what they say: a URL file, or their header",
-                           "names": "external bodies are what they say: a URL file, or their header"},
     "cpython/msg_38.txt": {"plain": BROKEN},
     "cpython/msg_47.txt": {"plain": BROKEN, "html": BROKEN},
     "cpython/test_email.py.17": {"names": "Python cuts an RFC 2231 name at its apostrophe"},

@@ -59,9 +59,9 @@ MAIL = (
 ).encode("ascii")
 
 
-def deliver(box: Harness) -> o.Saved:
-    digest = digest_message(MAIL, received=1_800_000_000)
-    stored = box.call(c.Append(INBOX, c.NewMessage(digest, MAIL, 1_800_000_000, 0, ["$Junk"]), b""))
+def deliver(box: Harness, raw: bytes = MAIL) -> o.Saved:
+    digest = digest_message(raw, received=1_800_000_000)
+    stored = box.call(c.Append(INBOX, c.NewMessage(digest, raw, 1_800_000_000, 0, ["$Junk"]), b""))
     return o.Saved(INBOX, stored.mid, stored.uid, stored.cn)
 
 
@@ -104,7 +104,7 @@ def test_another_subject_makes_it_anew(box: Harness) -> None:
     for octets in (
         b"Subject: RE: Old\r\n", b"From: Bob <bob@example.org>\r\n", b"Message-ID: <m1@example.org>\r\n",
         b"Gr=FC=DFe", b"JVBERi0xLjQ=", b"Subject: inner", b"inner text", b"iVBORw==", b"To: Dora <dora@example.net>",
-        b"Date: Fri, 01 Jan 2027 09:00:00 +0000\r\n", b"DKIM-Signature: v=1; a=none\r\n", b"X-Odd: kept\r\n",
+        b"Date: Fri, 1 Jan 2027 10:00:00 +0100\r\n", b"DKIM-Signature: v=1; a=none\r\n", b"X-Odd: kept\r\n",
     ):  # fmt: skip
         assert octets in raw
     stored = bag(box, first.mid)
@@ -175,3 +175,21 @@ def test_a_whole_message_from_synchronisation(box: Harness) -> None:
     assert box.contents() == {1: MAIL}
     assert flags(box, saved) == (0, ["$Junk", "Red"])
     check_references(box)
+
+
+SIGNED = (
+    b"From: Bob <bob@example.org>\r\nSubject: Old\r\nMessage-ID: <m9@example.org>\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary="x"\r\n\r\n--x\r\n'
+    b"Content-Type: text/plain; format=flowed\r\n\r\nsaid  \r\n--x\r\nContent-Type: application/pgp-signature\r\n\r\n"
+    b"-----BEGIN PGP SIGNATURE-----\r\n--x--\r\n"
+)
+
+
+def test_a_signature_outlives_another_subject(box: Harness) -> None:
+    """RFC 3156 5: it is of the octets of the part, which stay."""
+    first = deliver(box, SIGNED)
+    second = change(box, first, {PidTagSubject: "New"})
+    raw = box.contents()[2]
+    assert b"Subject: New\r\n" in raw and raw.endswith(SIGNED[SIGNED.index(b"Content-Type: multipart/signed") :])
+    change(box, second, {PidTagBody: "other"})
+    assert b"multipart/signed" not in box.contents()[3]
