@@ -47,6 +47,7 @@ def unfold_fields(header: bytes) -> list[tuple[bytes, bytes]]:
 def field_map(header: bytes) -> dict[bytes, bytes]:
     """Lower-case name -> unfolded value of its first occurrence; recipient fields that occur again are joined."""
     fields: dict[bytes, bytes] = {}
+    again: list[tuple[bytes, bytes]] = []
     for line in _lines(header):
         name, colon, value = line.partition(b":")
         key = name.lower()
@@ -57,7 +58,15 @@ def field_map(header: bytes) -> dict[bytes, bytes]:
                 else:
                     fields[key] = value.strip(b" \t\r")
         elif key in _JOINED:
-            fields[key] += (b" " if key == b"references" else b", ") + value.strip(b" \t\r")
+            again.append((key, value.strip(b" \t\r")))
+    return _joined(fields, again) if again else fields
+
+
+def _joined(fields: dict[bytes, bytes], again: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The fields with the further values of some; all of a field at once, as there may be thousands."""
+    for key in {key for key, _ in again}:
+        between = b" " if key == b"references" else b", "
+        fields[key] = between.join([fields[key], *(value for name, value in again if name == key)])
     return fields
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from math import inf
 from mmap import ACCESS_READ, mmap
+from time import monotonic
 from typing import Any, Final, cast
 
 from gromoxd.convert.headers import unfold_fields
+from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import calls as c
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag, decode_bag
@@ -19,6 +22,7 @@ from store import wellknown as wk
 from store.mapi.loading import Attached, Data, Env
 from store.mapi.properties import View
 from store.mapi.rows import LISTED, Row
+from store.pace import Pace
 from store.transaction import Transaction
 
 TO, CC = 1, 2
@@ -40,9 +44,12 @@ def header_of(tx: Transaction, message: c.NewMessage) -> bytes:
 
 
 class Arriving(View):
-    """What `gromoxd.mapi.evaluate` asks. The bag (`stored`) is the message's own and may be changed."""
+    """What `gromoxd.mapi.evaluate` asks. The bag (`stored`) is the message's own and may be changed.
 
-    __slots__ = ("__dict__", "addresses")
+    `deadline` (monotonic seconds): from then on nothing is answered, so that thousands of conditions end.
+    """
+
+    __slots__ = ("__dict__", "addresses", "deadline", "pace")
 
     def __init__(self, tx: Transaction, call: c.Deliver, addresses: frozenset[str]) -> None:
         message = call.message
@@ -58,6 +65,8 @@ class Arriving(View):
         )  # fmt: skip
         super().__init__(data.env, row, data)
         self.addresses = addresses
+        self.deadline = inf
+        self.pace = Pace()
 
     @cached_property
     def fields(self) -> list[tuple[bytes, bytes]]:
@@ -75,8 +84,24 @@ class Arriving(View):
                 found[lowered] = min(kind, found.get(lowered, kind))
         return found
 
+    def recipients(self) -> list[Bag]:
+        """See `View.recipients`; made once. Not to be changed. ecTimeout."""
+        self._in_time()
+        return self._recipients
+
+    @cached_property
+    def _recipients(self) -> list[Bag]:
+        return super().recipients()
+
+    def _in_time(self) -> None:
+        if self.deadline != inf:
+            self.pace.step()
+            if monotonic() > self.deadline:
+                raise MapiError(Ec.ecTimeout, "conditions take too long")
+
     def get(self, tag: int) -> Any:
-        """See `View.get`."""
+        """See `View.get`. ecTimeout."""
+        self._in_time()
         if tag in _MINE:
             kinds = _MINE[tag]
             return any(self.people.get(address, 0) in kinds for address in self.addresses)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from math import inf
+from time import monotonic
 
 from gromoxd.errors import MapiError
 from gromoxd.mapi import proptags as p
@@ -14,17 +16,23 @@ from store.mapi.ruleplan import Failed, RuleError, RuleFailure, Run
 log = logging.getLogger(__name__)
 SAFE = -1
 """PidTagContentFilterSpamConfidenceLevel of mail that is known to be no spam ([MS-OXCSPAM] 2.2.1.3)."""
+LONGEST = 2.0
+"""Seconds that the conditions of all rules may take, while the mailbox takes no other mail."""
 _BROKEN = (MapiError, OSError, UnicodeError, OverflowError, ValueError)
 """What evaluating and planning may fail with; WireError is a ValueError."""
 
 
 def apply(run: Run) -> None:
-    """Let all rules have their say."""
+    """Let all rules have their say, as long as there is time."""
+    ends = monotonic() + LONGEST
     left = False
     for rule in run.book.rules:
         if not _is_asked(run, rule, left):
             continue
-        if _matches(run, rule):
+        if monotonic() > ends:
+            log.warning("rules take too long", extra={"mailbox": run.owner, "left out from": rule.name})
+            break
+        if _matches(run, rule, ends):
             _carry_out(run, rule)
             last = bool(rule.state & RuleState.ST_EXIT_LEVEL)
             if run.plan.refused or (last and rule.state & RuleState.ST_ONLY_WHEN_OOF):
@@ -43,15 +51,18 @@ def _is_asked(run: Run, rule: Rule, left: bool) -> bool:
     return True
 
 
-def _matches(run: Run, rule: Rule) -> bool:
+def _matches(run: Run, rule: Rule, ends: float) -> bool:
     if rule.fault:
         run.plan.failed.append(Failed(rule, 0, 0, RuleFailure(RuleError.PARSING, rule.fault)))
         return False
+    run.view.deadline = ends
     try:
         return bool(rule.test(run.view))
     except _BROKEN as error:
         log.warning("rule not evaluated", extra={"mailbox": run.owner, "rule": rule.name, "error": str(error)})
         return False
+    finally:
+        run.view.deadline = inf
 
 
 def _carry_out(run: Run, rule: Rule) -> None:
