@@ -286,3 +286,17 @@ def test_hold_release_drop(relay: Relay) -> None:
     relay.engine.add(id_)
     relay.gone(id_)
     assert relay.disk.do(lambda spool: spool.drop(id_, relay.now)) is False
+
+
+def test_a_server_that_is_said_to_be_up_again_is_tried(relay: Relay) -> None:
+    relay.server.answers["CONNECT"] = [b"421 4.3.2 down\r\n"]
+    id_ = relay.add("x@elsewhere.test")
+    relay.tried(id_)
+    assert relay.server.connections == 1
+    relay.later(DAY / 24)
+    relay.tried(id_, 2)
+    assert relay.server.connections == 1, "a server that is down is not asked by every mail"
+    assert relay.disk.do(lambda spool: spool.retry(id_, relay.now))
+    relay.engine.add_now([id_])
+    relay.gone(id_)
+    assert relay.server.connections == 2

@@ -121,8 +121,11 @@ class Control:
             return [id_ for id_ in ids if _CHANGES[command](spool, id_, now)]
 
         done = self._disk.do(work)
-        for id_ in done:
-            self._engine.add(id_, now if command in ("release", "retry") else schedule.NEVER)
+        if command in ("release", "retry"):
+            self._engine.add_now(done)
+        else:
+            for id_ in done:
+                self._engine.add(id_, schedule.NEVER)
         return {"done": done}
 
     def _submit(self, request: dict[str, Any], client: Any, rest: bytes) -> dict[str, Any]:

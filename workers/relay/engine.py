@@ -122,6 +122,13 @@ class Engine:
         self._board.set("queue", len(self._due) + len(self._busy))
         self._awake.set()
 
+    def add_now(self, mails: Sequence[int]) -> None:
+        """Somebody wants these tried, who may know that the mail server is up again."""
+        self._remote.hope()
+        now = self._clock()
+        for mail in mails:
+            self.add(mail, now)
+
     def _start_due(self) -> float:
         """Start what is due; answers the seconds until the next one is."""
         now = self._clock()

@@ -94,6 +94,10 @@ class Remote:
             self._give_back(connection)
             return outcomes
 
+    def hope(self) -> None:
+        """The server may be up again, somebody says: the next mail tries."""
+        self._down_until = self._down_for = 0.0
+
     def _destination(self) -> Destination:
         url = self._settings().outgoing_smtp_url
         if url != self._url:
