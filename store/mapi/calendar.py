@@ -10,8 +10,9 @@ from gromoxd.mapi.named_tags import PidLidCleanGlobalObjectId, PidLidGlobalObjec
 from gromoxd.mapi.proptags import PROP_COMPOSED, PROP_CREATOR, PidTagAttachDataBinary, PidTagAttachMethod
 from gromoxd.mapi.types import prop_id, prop_type
 from store import wellknown as wk
-from store.mapi import datarows, named, saving, source
+from store.mapi import datarows, saving, source
 from store.mapi.conflicts import as_system
+from store.mapi.partitems import made_ids
 from store.sql import rows
 from store.transaction import Transaction
 
@@ -53,8 +54,7 @@ def find(tx: Transaction, whole: bytes, clean: bytes) -> CalendarItem | None:
 
 def named_here(tx: Transaction, item: Item) -> Item:
     """The item with the ids that this mailbox has for its names; properties for whose names no id is left go."""
-    numbers = list(item.names)
-    ids = dict(zip(numbers, named.make_ids(tx, [item.names[n] for n in numbers]), strict=True)) if numbers else {}
+    ids = made_ids(tx, item.names)
     return Item(
         _here(item.props, ids),
         [_here(row, ids) for row in item.recipients],

@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from gromoxd.convert.item import Item
-from gromoxd.convert.partitem import octets_of
+from gromoxd.convert.partitem import MAX_NAMES, octets_of
 from gromoxd.exmdb.calls import Digest
 from gromoxd.mapi.bag import Bag, decode_bag, encode_bag
 from gromoxd.mapi.named import FIRST_OWN, PropertyName
@@ -83,12 +83,20 @@ def known_ids(db: apsw.Connection, names: Mapping[int, PropertyName]) -> dict[in
 
 
 def made_ids(tx: Transaction, names: Mapping[int, PropertyName]) -> dict[int, int]:
-    """The same, with new ids for new names while there are plenty."""
+    """The same, with new ids for new names while there are plenty: strangers must not use them up."""
     if not names:
         return {}
     if row(tx.db, "SELECT count(*) FROM named_properties")[0] >= MOST_NAMES:
         return known_ids(tx.db, names)
-    return dict(zip(names, named.make_ids(tx, list(names.values())), strict=True))
+    new = {number: name for number, name in list(names.items())[:MAX_NAMES] if _is_name(name)}
+    return known_ids(tx.db, names) | dict(zip(new, named.make_ids(tx, list(new.values())), strict=True))
+
+
+def _is_name(name: PropertyName) -> bool:
+    """Whether a client could have made it (gromoxd.exmdb.names)."""
+    if isinstance(name.key, int):
+        return 0 <= name.key <= 0xFFFFFFFF
+    return "\0" not in name.key and 0 < len(name.key.encode("utf-8", "replace")) <= named.LONGEST_NAME
 
 
 def settled(tx: Transaction, digest: Digest) -> Digest:

@@ -39,7 +39,7 @@ from gromoxd.mapi.proptags import (
     PidTagScheduleInfoDisallowRecurringAppts,
     PidTagSubject,
 )
-from store.mapi import meetings
+from store.mapi import meetings, partitems
 from tests.convert.meeting.test_exceptions import daily, nt
 from tests.convert.meeting.test_meetings import BERT, GOID, organized, request, response_to
 from tests.store.conftest import OWNER, Harness, mail, new
@@ -220,3 +220,26 @@ def test_free_busy_tells_each_what_he_may_know(calendar: Calendar) -> None:
         assert (answer.level, [time.subject for time in answer.times]) == (level, subjects), actor
     assert calendar.box.refused(GetFreeBusy(5, 5)) == Ec.ecInvalidParam
     assert calendar.box.refused(GetFreeBusy(0, 1 << 60)) == Ec.ecInvalidParam
+
+
+def test_names_of_strangers_are_not_all_taken(calendar: Calendar, monkeypatch: pytest.MonkeyPatch) -> None:
+    def named(first: int, *odd: str) -> Item:
+        item = request()
+        item.attachments = [ItemAttachment({}, b"", Item({}))]
+        for one in (item, item.attachments[0].embedded):
+            assert one is not None
+            for text in [*(f"name {first + n}" for n in range(300)), *odd]:
+                one.props[one.foreign_id(PropertyName(bytes(range(16)), text)) << 16 | 0x1F] = "x"
+        return item
+
+    count = "SELECT count(*) FROM named_properties"
+    calendar.process(named(0))
+    assert calendar.box.sql(count) == [(100,)]
+    monkeypatch.setattr(partitems, "MOST_NAMES", 100)
+    calendar.process(named(1000))
+    assert calendar.box.sql(count) == [(100,)]
+    monkeypatch.undo()
+    before = Item({})
+    before.props[before.foreign_id(PropertyName(bytes(range(16)), "n" * 2000)) << 16 | 0x1F] = "x"
+    calendar.process(Item({**request().props, **before.props}, [], [], before.names))
+    assert calendar.box.sql(count) == [(100,)]
