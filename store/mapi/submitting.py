@@ -175,7 +175,10 @@ def _folder_of(value: bytes, guid: bytes) -> int:
 
 
 def _prepare(tx: Transaction, row: Row, data: Data, sender: str, author: str, as_author: bool) -> tuple[Row, Data]:
-    """Set what a submission sets ([MS-OXOMSG] 3.3.5.1.3), and make the RFC 5322 form that is sent."""
+    """Set what a submission sets ([MS-OXOMSG] 3.3.5.1.3), and make the RFC 5322 form that is sent.
+
+    The header of an earlier journey does not go along: trace, signatures and originators in it are anybody's words.
+    """
     flags = _flags(data.props) & ~int(Mf.mfRead | Mf.mfUnsent) | int(Mf.mfSubmitted | Mf.mfFromMe)
     flags |= int(Mf.mfRead) if row.flags & SEEN else 0
     flags |= int(Mf.mfUnsent) if row.flags & DRAFT else 0
@@ -185,7 +188,8 @@ def _prepare(tx: Transaction, row: Row, data: Data, sender: str, author: str, as
     }  # fmt: skip
     put |= _named(data.props, _SENDER, author if as_author else sender)
     put |= _named(data.props, _AUTHOR, author)
-    saving.save_message(tx, o.SaveMessage(row.fid, row.mid, row.cn, o.Changes(put), b"", force=True))
+    changes = o.Changes(put, [p.PidTagTransportMessageHeaders])
+    saving.save_message(tx, o.SaveMessage(row.fid, row.mid, row.cn, changes, b"", force=True))
     row = rows.find(tx.db, row.mid)
     return row, datarows.load(tx, row.did)
 

@@ -318,6 +318,34 @@ def test_a_delegate_in_the_owner_s_mailbox(site: Site, kind: int) -> None:
     assert (b"Sender: dora@example.test" in one.raw) is (kind == x.DELEGATES)
 
 
+def test_headers_that_a_client_brings_are_not_sent(site: Site) -> None:
+    forged = (
+        "Received: from bank.example by mx.example.test\r\nDKIM-Signature: v=1\r\nFrom: alice@example.test\r\n"
+        "From: boss@example.test\r\nSender: boss@example.test\r\nResent-From: boss@example.test\r\n"
+        "Authentication-Results: mx.example.test; dkim=pass\r\nReturn-Path: <boss@example.test>\r\n"
+    )
+    mine = {"SentRepresentingAddressType": "SMTP", "SentRepresentingEmailAddress": OWNER}
+    site.submit(site.draft(TransportMessageHeaders=forged, **mine))
+    (one,) = site.get().mails
+    header = one.raw.partition(b"\r\n\r\n")[0]
+    assert header.count(b"\nFrom:") == 1 and b"\nFrom: alice@example.test\r\n" in header
+    for word in (b"boss", b"Received", b"DKIM", b"Authentication"):
+        assert word not in header
+    site.call(g.OutgoingTaken([one.id]))
+
+
+def test_a_mail_that_came_is_sent_without_its_trace(site: Site) -> None:
+    stored = site.append(b"Received: from a by b\r\nX-Was: here\r\n" + mail(1))
+    recipients = [{p.PidTagRecipientType: 1, p.PidTagAddressType: "SMTP", p.PidTagEmailAddress: "r@example.org"}]
+    change = o.Changes({p.PidTagSentRepresentingEmailAddress: OWNER}, recipients=recipients)
+    site.call(o.SaveMessage(stored.fid, stored.mid, 0, change, site.request_id(), force=True), actor=OWNER)
+    site.submit(stored.mid)
+    (one,) = site.get().mails
+    header = one.raw.partition(b"\r\n\r\n")[0]
+    assert b"Received" not in header and b"X-Was" not in header and header.count(b"\nFrom:") == 1
+    assert site.faults() == []
+
+
 # ---------------------------------------------------------------------------------------------- octets
 
 
