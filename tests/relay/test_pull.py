@@ -6,6 +6,7 @@ import email
 import email.policy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
@@ -124,6 +125,32 @@ def test_in_the_name_of_another(site: Site, kind: int, send_as: bool, sent: bool
     report = email.message_from_bytes(raw, policy=email.policy.default)
     status = report.get_payload(1).get_payload(1)  # type: ignore[union-attr]
     assert (status["Status"], site.server.mails) == ("5.7.60", [])  # type: ignore[index]
+
+
+def test_one_bad_mail_does_not_hold_up_the_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: object) -> None:
+        raise MapiError(Ec.ecUnknownUser, "no such mailbox")
+
+    monkeypatch.setattr("workers.relay.pull.represented", gone)
+    pieces = site.puller._pieces
+    lost = [True]
+
+    def broken(where: MailboxRef, mail: g.Outgoing) -> Any:
+        if lost.pop():
+            raise MapiError(Ec.ecNotFound, "content")
+        return pieces(where, mail)
+
+    monkeypatch.setattr(site.puller, "_pieces", broken)
+    site.submit(author=BOSS.maildir)
+    site.submit(size=9 << 20, to="lost@elsewhere.test")
+    site.submit()
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: not site.waiting())
+    site.until(lambda: site.server.mails)
+    assert [mail[1] for mail in site.server.mails] == [["x@elsewhere.test"]]
+    reports = site.until(lambda: len(found := inbox(site, ALICE.maildir)) == 2 and found)
+    assert sorted(b"5.7.60" in one for one in reports) == [False, True]
+    assert any(b"its content is lost" in one and b"lost@elsewhere.test" in one for one in reports)
 
 
 def test_an_alias_is_one_s_own_name_and_nobody_s_is_none(site: Site) -> None:

@@ -33,6 +33,7 @@ AT_ONCE, BATCH = 8, 200
 LONGEST_DATAGRAM = 4096
 PIECE = 1 << 20
 SENT_ITEMS = 0x0A
+LOST = "its content is lost"
 COPY_LIMIT = 64 << 20
 RETRY_MIN, RETRY_MAX = 1.0, 60.0
 _HAS: Final = {name: re.compile(rb"(?mi)^%b:" % name) for name in (b"Message-ID", b"Date")}
@@ -168,12 +169,18 @@ class Puller:
         new: list[NewMail] = []
         for mail in found.mails:
             why = self._objection(found.owner, mail)
-            if why:
+            try:
+                spooled = None if why else self._spooled(maildir, where, mail)
+            except MapiError as error:
+                if error.code != Ec.ecNotFound:
+                    raise
+                spooled, why = None, LOST
+            if spooled is None:
                 refused.append(mail.id)
                 new += self._returned(found.owner, mail, why)
             else:
                 taken.append(mail.id)
-                new.append(self._spooled(maildir, where, mail))
+                new.append(spooled)
         now = self._clock()
 
         def work(spool: Any) -> list[int]:
@@ -191,12 +198,21 @@ class Puller:
     def _objection(self, owner: str, mail: g.Outgoing) -> str:
         """Why a mail is not sent, '' when it is."""
         if mail.size < 0:
-            return "its content is lost"
+            return LOST
         o = mail.options
-        if o.represents and represented(self._directory, self._exmdb, owner, o.represents, o.send_as) is None:
+        if o.represents and not self._may(owner, o):
             log.warning("sending refused", extra={"owner": owner, "represents": o.represents})
             return f"550 5.7.60 {owner} may not send in the name of {o.represents}"
         return ""
+
+    def _may(self, owner: str, o: g.Options) -> bool:
+        """Whether he may send so. A mailbox that is no more has no delegates: what waits behind the mail goes on."""
+        try:
+            return represented(self._directory, self._exmdb, owner, o.represents, o.send_as) is not None
+        except MapiError as error:
+            if error.code not in (Ec.ecUnknownUser, Ec.ecNotFound):
+                raise
+            return False
 
     def _spooled(self, maildir: str, where: MailboxRef, mail: g.Outgoing) -> NewMail:
         """The mail with its octets, which are on disk when they are many."""

@@ -324,7 +324,7 @@ def test_headers_that_a_client_brings_are_not_sent(site: Site) -> None:
         "From: boss@example.test\r\nSender: boss@example.test\r\nResent-From: boss@example.test\r\n"
         "Authentication-Results: mx.example.test; dkim=pass\r\nReturn-Path: <boss@example.test>\r\n"
     )
-    mine = {"SentRepresentingAddressType": "SMTP", "SentRepresentingEmailAddress": OWNER}
+    mine: dict[str, Any] = {"SentRepresentingAddressType": "SMTP", "SentRepresentingEmailAddress": OWNER}
     site.submit(site.draft(TransportMessageHeaders=forged, **mine))
     (one,) = site.get().mails
     header = one.raw.partition(b"\r\n\r\n")[0]
