@@ -42,9 +42,7 @@ class StoreSettings:
     )
     most_attachments: int = setting(1024, "Attachments of one message.", kind="int", low=1, high=32_000)
     most_recipients: int = setting(20_000, "Recipients of one message.", kind="int", low=1, high=1_000_000)
-    submit_recipients_max: int = setting(
-        1000, "Recipients of one mail that is sent.", kind="int", low=1, high=100_000
-    )
+    submit_recipients_max: int = setting(1000, "Recipients of one mail that is sent.", kind="int", low=1, high=100_000)
     submit_size_max: int = setting(64 << 20, "Octets of a mail that a client may send.", kind="size", low=1 << 10)
     most_folders: int = setting(10_000, "Folders in one mailbox.", kind="int", low=100, high=1_000_000)
     most_keyword_sets: int = setting(
