@@ -30,7 +30,7 @@ _DATA = frozenset((p.PidTagAttachDataBinary, p.PidTagAttachDataObject))
 _ENVELOPE: Final = frozenset((
     p.PidTagMessageDeliveryTime, p.PidTagMessageFlags, p.PidTagMessageStatus, p.PidTagRead, p.PidTagSearchKey,
     p.PidTagTransportMessageHeaders, p.PidTagFlagStatus, p.PidTagCreationTime, p.PidTagLastModificationTime,
-    p.PidTagRtfSyncBodyCrc, p.PidTagBodyHtml,
+    p.PidTagRtfSyncBodyCrc, p.PidTagBodyHtml, p.PidTagContentFilterSpamConfidenceLevel, p.PidTagProcessed,
 ))  # fmt: skip
 """What the mailbox says of a message that arrives, whatever is in it."""
 _DEFAULTS: Final[tuple[tuple[frozenset[bytes], frozenset[int]], ...]] = (
@@ -42,6 +42,10 @@ _DEFAULTS: Final[tuple[tuple[frozenset[bytes], frozenset[int]], ...]] = (
     (frozenset((b"date",)), frozenset((p.PidTagClientSubmitTime,))),
 )  # fmt: skip
 """Fields -> the properties that a header without them has by default only."""
+_IDS_OF_SENDERS: Final = (
+    p.PidTagSentRepresentingEntryId, p.PidTagSentRepresentingSearchKey, p.PidTagSenderEntryId, p.PidTagSenderSearchKey,
+)  # fmt: skip
+"""What clients look people up by: those that the header names, not others whom the part claims."""
 
 
 @dataclass(slots=True)
@@ -118,6 +122,9 @@ def _under(props: Bag, bag: Bag, fields: Mapping[bytes, bytes]) -> None:
     for tag, value in bag.items():
         if tag not in default or tag not in props:
             props[tag] = value
+    if p.PidTagSentRepresentingEmailAddress in bag:
+        for tag in _IDS_OF_SENDERS:
+            props.pop(tag, None)
 
 
 def attachment_bag(one: ItemAttachment, path: str, number: int) -> Bag:

@@ -123,6 +123,19 @@ def test_a_meeting_request() -> None:
     assert item_of_mime(meeting(b"REQUEST"), received=0).props[p.PidTagBody] == "plain"
 
 
+def test_what_a_stranger_s_winmail_does_not_say() -> None:
+    item = rich()
+    claimed = {
+        p.PidTagSentRepresentingEntryId: b"boss", p.PidTagSentRepresentingSearchKey: b"SMTP:BOSS@X\0",
+        p.PidTagSentRepresentingEmailAddress: "boss@x", p.PidTagSenderEntryId: b"boss", p.PidTagSenderSearchKey: b"boss",
+        p.PidTagContentFilterSpamConfidenceLevel: -1, p.PidTagProcessed: True, p.PROP_CREATOR: "mallory@x",
+    }  # fmt: skip
+    item.props |= claimed
+    bag = decode_bag(digest_message(winmail(to_tnef(item)), received=0).props)
+    assert bag[p.PidTagSentRepresentingEmailAddress] == "a@b.example"
+    assert claimed.keys() & bag.keys() == {p.PidTagSentRepresentingEmailAddress}
+
+
 @pytest.mark.parametrize(
     ("method", "kind"),
     [(b"CANCEL", "IPM.Schedule.Meeting.Canceled"), (b"COUNTER", "IPM.Schedule.Meeting.Resp.Tent"),
