@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from gromoxd.mapi.rules import ForwardFlavor
 from tests.services.daemons import Postfix, example, open_folder, postfix
 from tests.services.test_postfix import inbox, parsed
-from tests.support.sending import ALICE, BOB, Mailbox
+from tests.store.mapi.rulebox import containing, forwarding, standard
+from tests.support.sending import ALICE, BOB, Log, Mailbox, at_rest
 from tests.support.server import Server, own_host, running, until
 
 pytestmark = pytest.mark.slow
@@ -108,3 +110,29 @@ def test_postfix_refuses_one_recipient(chain: tuple[Server, Postfix]) -> None:
     status = report.get_payload(1).get_payload(1)
     assert (status["Action"], status["Final-Recipient"]) == ("failed", "rfc822; nobody@example.test")
     assert status["Diagnostic-Code"].startswith("smtp; 550 5.1.1")
+
+
+def test_out_of_office_and_redirects_by_postfix(chain: tuple[Server, Postfix]) -> None:
+    """Two who redirect to each other, one of them away: each step goes through Postfix and the milter, and it ends."""
+    server, mta = chain
+    alice, bob = Mailbox(server, ALICE), Mailbox(server, BOB)
+    redirect = ForwardFlavor.PR | ForwardFlavor.NC
+    for one, other in ((alice, BOB), (bob, ALICE)):
+        one.rules(standard(containing("round and round"), forwarding(other, flavor=redirect), name="on"))
+    server.ctl("oof", "set", BOB, "--state", "on", "--text", "Back on Monday.")
+    log = Log(server)
+    raw = f"From: <{ALICE}>\r\nTo: <{BOB}>\r\nSubject: round and round\r\n\r\ntext\r\n"
+    server.deliver(raw.encode(), BOB, sender="s@example.net")
+    alice.submit("are you there", BOB)
+    until(lambda: len(inbox(server, ALICE, "Automatic reply: are you there")) == 1, seconds=40, describe="the answer")
+    until(lambda: log.lines("rule sends nothing", "has been here before", BOB), seconds=40, describe="the end")
+    at_rest(alice, bob)
+    until(mta.is_empty, seconds=30, describe="an empty queue")
+    answer = parsed(inbox(server, ALICE, "Automatic reply: are you there")[0])
+    assert (answer["Return-Path"], answer["Auto-Submitted"], answer["X-Milter"]) == ("<>", "auto-replied", "was here")
+    [redirected] = [parsed(raw) for raw in inbox(server, ALICE, "round and round")]
+    assert (redirected["Return-Path"], redirected["X-Gromoxd-Loop"]) == ("<s@example.net>", BOB)
+    assert [len(inbox(server, user, "round and round")) for user in (ALICE, BOB)] == [1, 2]
+    assert len(log.lines("rule sends nothing")) == 1
+    alice.close()
+    bob.close()
