@@ -113,6 +113,8 @@ def _meeting(run: Run) -> None:
     """Meeting messages go into the calendar, where the message itself is kept."""
     if not meetings.is_meeting(run.call.message.digest.message_class) or not run.plan.folders():
         return
+    if sum(name.lower() == b"from" for name, _ in run.view.fields) != 1:
+        return  # whom it is from is anybody's guess
     from gromoxd.convert.itemof import meeting_of_mime  # rare, and much code
 
     message = meeting_of_mime(run.view.data.octets[:], received=run.call.message.received)

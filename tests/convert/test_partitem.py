@@ -125,9 +125,9 @@ def test_a_meeting_request() -> None:
 
 def test_what_a_stranger_s_winmail_does_not_say() -> None:
     item = rich()
-    claimed = {
+    claimed: Bag = {
         p.PidTagSentRepresentingEntryId: b"boss", p.PidTagSentRepresentingSearchKey: b"SMTP:BOSS@X\0",
-        p.PidTagSentRepresentingEmailAddress: "boss@x", p.PidTagSenderEntryId: b"boss", p.PidTagSenderSearchKey: b"boss",
+        p.PidTagSentRepresentingEmailAddress: "boss@x", p.PidTagSenderEntryId: b"boss", p.PidTagSenderSearchKey: b"b",
         p.PidTagContentFilterSpamConfidenceLevel: -1, p.PidTagProcessed: True, p.PROP_CREATOR: "mallory@x",
     }  # fmt: skip
     item.props |= claimed

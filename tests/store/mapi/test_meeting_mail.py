@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gromoxd.convert.digest import digest_message
@@ -54,7 +56,7 @@ def box(box: Harness) -> Harness:
     return box
 
 
-def deliver(box: Harness, raw: bytes, **more: object) -> o.Message:
+def deliver(box: Harness, raw: bytes, **more: Any) -> o.Message:
     new = c.NewMessage(digest_message(raw, received=1_779_900_000), raw, 1_779_900_000)
     stored = box.call(c.Deliver(new, "anna@example.org", box.request_id(), b"", OWNER, **more))
     message: o.Message = box.call(o.OpenMessage(stored.mid))
@@ -104,6 +106,14 @@ def test_a_stranger_who_knows_the_id_changes_nothing(box: Harness, method: str) 
     deliver(box, mail(method, 1, 14, sender="ANNA"))
     (changed,) = calendar(box)
     assert changed.cn != before.cn
+
+
+@pytest.mark.parametrize("fields", [b"", b"From: anna@example.org\r\nFrom: mallory@example.org\r\n"])
+def test_mail_from_nobody_changes_nothing(box: Harness, fields: bytes) -> None:
+    deliver(box, mail("REQUEST"))
+    deliver(box, mail("CANCEL", 1).replace(b"From: anna@example.org\r\n", fields))
+    (meeting,) = calendar(box)
+    assert meeting.props[PidTagSubject] == "Plan"
 
 
 def test_who_is_named_as_organizer_may_update(box: Harness) -> None:
