@@ -56,12 +56,12 @@ def recipients_of(template: Item | None) -> list[str]:
 
 def first_time(tx: Transaction, rule: int, address: str) -> bool:
     """Whether somebody was not answered by this rule (0: the out-of-office message) yet."""
-    return row(tx.db, "SELECT 1 FROM auto_replies WHERE rule=? AND address=?", (rule, address)) is None
+    return row(tx.db, "SELECT 1 FROM auto_replies WHERE rule=? AND address=?", (rule, address.lower())) is None
 
 
 def remember(tx: Transaction, rule: int, address: str) -> None:
     """Somebody has been answered."""
-    tx.db.execute("INSERT OR REPLACE INTO auto_replies VALUES (?,?,?)", (rule, address, tx.now))
+    tx.db.execute("INSERT OR REPLACE INTO auto_replies VALUES (?,?,?)", (rule, address.lower(), tx.now))
     if row(tx.db, "SELECT count(*) FROM auto_replies")[0] > MOST_ANSWERED:
         oldest = "SELECT rule, address FROM auto_replies ORDER BY time LIMIT ?"
         tx.db.execute(f"DELETE FROM auto_replies WHERE (rule, address) IN ({oldest})", (MOST_ANSWERED // 10,))

@@ -189,3 +189,10 @@ def test_many_senders(box: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
         deliver(box, mail(), f"s{number}@example.org")
     assert len(sent(box)) == 30
     assert box.sql("SELECT count(*) <= 21 FROM auto_replies") == [(1,)]
+
+
+def test_the_case_of_an_address_makes_no_other_sender(box: Harness) -> None:
+    oof(box, text="in", external_text="out", audience=f.EVERYBODY)
+    for sender in (SENDER, SENDER.upper(), SENDER.capitalize()):
+        deliver(box, mail(), sender=sender)
+    assert len(sent(box)) == 1
