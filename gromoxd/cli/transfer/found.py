@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -140,10 +141,13 @@ def read_each(
 
 
 def safe_name(text: str) -> str:
-    """A folder's or file's name that any file system takes and that leads nowhere else."""
+    """A name for a file or folder that any file system takes and that leads nowhere else; another for another text."""
     name = _UNSAFE.sub("_", text).strip(" ")
     name = name.encode("utf-8", "replace")[:200].decode("utf-8", "ignore") or "_"
-    return "_" + name[1:] if name[0] == "." else name
+    name = "_" + name[1:] if name[0] == "." else name
+    if name == text:
+        return name
+    return f"{name}~{blake2b(text.encode('utf-8', 'replace'), digest_size=4).hexdigest()}"
 
 
 def folder_path(top: str, folder: tuple[str, ...]) -> str:
