@@ -6,6 +6,16 @@ from dataclasses import dataclass, field
 
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.named import FIRST_OWN, PropertyName
+from gromoxd.mapi.types import PropValue
+
+LEAN = 256
+"""Octets of the longest values of `Item.lean`."""
+
+
+def _weight(value: PropValue) -> int:
+    if isinstance(value, list):
+        return 8 + sum([_weight(one) for one in value])
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 @dataclass(slots=True)
@@ -29,6 +39,16 @@ class Item:
     recipients: list[Bag] = field(default_factory=list)
     attachments: list[ItemAttachment] = field(default_factory=list)
     names: dict[int, PropertyName] = field(default_factory=dict)
+
+    def weight(self) -> int:
+        """About how many octets it is."""
+        bags = (self.props, *self.recipients, *(one.props for one in self.attachments))
+        own = sum([_weight(value) for bag in bags for value in bag.values()])
+        return own + sum([len(one.data) + (one.embedded.weight() if one.embedded else 0) for one in self.attachments])
+
+    def lean(self) -> Item:
+        """It without people, attachments and long values, for where there would be thousands of it."""
+        return Item({tag: value for tag, value in self.props.items() if _weight(value) <= LEAN}, [], [], self.names)
 
     def foreign_id(self, name: PropertyName) -> int:
         """The property id of a name that is not built in, a new one at need."""

@@ -65,11 +65,20 @@ EVENT = (
 )
 
 
+RULE = b"RRULE:FREQ=HOURLY;COUNT=100000\r\n"
+FUTURE = (
+    b"RRULE:FREQ=DAILY;COUNT=2000\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:plan-%d@example.org\r\nDTSTAMP:20260501T000000Z\r\n"
+    b"RECURRENCE-ID;RANGE=THISANDFUTURE:20260604T090000Z\r\nDTSTART:20260604T110000Z\r\nDTEND:20260604T120000Z\r\n"
+    b"SUMMARY:moved\r\nDESCRIPTION:"
+)
+
+
 def event(unit: bytes, before: bytes = b"", after: bytes = b"", zone: bytes = b"") -> Maker:
     """A meeting request of which one thing is long."""
 
     def made(size: int) -> bytes:
-        text = EVENT % (zone, size, _repeat(unit, size, before, after) if unit else before, b"")
+        more = (before % size if b"%d" in before else before), after
+        text = EVENT % (zone, size, _repeat(unit, size, *more) if unit else more[0], b"")
         return HEAD + b"Content-Type: %s\r\n\r\n%s" % (CALENDAR, text)
 
     return made
@@ -301,6 +310,14 @@ GROWING: dict[str, Maker] = {
     "ical byyearday": event(b"366,", b"RRULE:FREQ=YEARLY;COUNT=9999;BYYEARDAY=", b"1\r\n"),
     "ical bysetpos": event(b"-1,", b"RRULE:FREQ=MONTHLY;COUNT=999;BYDAY=MO,TU;BYSETPOS=", b"1\r\n"),
     "ical byhour": event(b"1,2,3,", b"RRULE:FREQ=DAILY;COUNT=99999;BYHOUR=", b"1\r\n"),
+    "ical overrides": event(b"a", RULE + b"DESCRIPTION:", b"\r\n"),
+    "ical attended overrides": event(b"ATTENDEE:mailto:a@b.example\r\n", RULE),
+    "ical categorised overrides": event(b"abcd,", RULE + b"CATEGORIES:", b"\r\n"),
+    "ical overrides with files": event(b"AAAA", RULE + b"ATTACH;VALUE=BINARY;ENCODING=BASE64:", b"\r\n"),
+    "ical kept overrides": event(b"X-A:b\r\n", RULE),
+    "ical future": event(b"a", FUTURE, b"\r\n"),
+    "ical attended future": event(b"ATTENDEE:mailto:a@b.example\r\n", FUTURE + b"x\r\n"),
+    "ical future with a file": event(b"AAAA", FUTURE + b"x\r\nATTACH;VALUE=BINARY;ENCODING=BASE64:", b"\r\n"),
     "ical rule parts": event(b"X=1;", b"RRULE:FREQ=DAILY;", b"COUNT=4\r\n"),
     "ical exdates": _dates,
     "ical exdates daily": lambda size: _dates(size, rule=b"RRULE:FREQ=DAILY;COUNT=9999\r\n"),

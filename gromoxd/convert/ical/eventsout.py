@@ -28,6 +28,8 @@ from gromoxd.mapi.recurrence import AppointmentRecurrencePattern, ExceptionInfo,
 from gromoxd.mapi.timezones import TimeZoneDefinition
 
 MAX_EXCEPTIONS: Final = 5_000
+MAX_REPEATED: Final = 4 << 20
+"""Octets of exceptions that say again what the series says."""
 
 
 class Clock(NamedTuple):
@@ -290,16 +292,22 @@ def _rules(item: Item, recurrence: AppointmentRecurrencePattern | None, clock: C
 def _exceptions(
     item: Item, method: str, clock: Clock, uses: Uses, recurrence: AppointmentRecurrencePattern, inline: bool
 ) -> list[bytes]:
-    """A VEVENT for each exception, of its embedded message or of its ExceptionInfo."""
+    """A VEVENT for each exception, of its embedded message or of its ExceptionInfo.
+
+    They repeat what the series says, up to MAX_REPEATED octets: thousands of a long text would be gigabytes.
+    """
     kept = keeping.get(item, keeping.RECURRENCE)
     value = item.props[n.PidLidAppointmentRecur]
     as_it_was = bool(kept) and isinstance(value, bytes) and kept[0] == keeping.digest(value)
     embedded = _embedded(item, clock.zone)
-    found = []
+    found: list[bytes] = []
+    room = MAX_REPEATED
     for info, extended in list(recurrence.exceptions())[:MAX_EXCEPTIONS]:
         own = embedded.get(info.original_start_date)
         if own is None and as_it_was:
             continue  # one that a line of the series says
+        if room < 0 <= room + len(found[-1]):
+            item = item.lean()
         made = _exception(item, own, info, extended, clock.zone)
         at = info.original_start_date * 60
         replaced = keeping.get(own, keeping.REPLACED) if own is not None and as_it_was else []
@@ -309,6 +317,7 @@ def _exceptions(
         if not clock.all_day and own is not None and not its.all_day:
             its = its._replace(zone=_zone(own.props, recurring=False) or UTC) if not clock.floating else its
         found.append(_vevent(made, method, its, uses, replaced=clock.field("RECURRENCE-ID", at), inline=inline))
+        room -= len(found[-1])
     return found
 
 

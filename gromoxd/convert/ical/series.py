@@ -26,6 +26,8 @@ from gromoxd.mapi.recurrence import (
 
 MAX_RULES: Final = 20
 MAX_DATES: Final = 5_000
+MAX_REPEATED: Final = 1 << 20
+"""Octets that the occurrences of one RANGE=THISANDFUTURE may have together; more of them have no more than times."""
 RECURRENCE_NAMES: Final = frozenset((
     "RRULE", "RDATE", "EXDATE", "EXRULE", "X-MICROSOFT-RRULE", "X-MICROSOFT-EXDATE"
 ))  # fmt: skip
@@ -152,11 +154,13 @@ def _continue(laid: Laid, exceptions: list[Exceptional], zone: Zone) -> None:
         last = begins + HORIZON * 366 * DAY_MINUTES
         ends = ranges[place + 1].recurrence_id // 60 if place + 1 < len(ranges) else last
         shift = each.start - each.recurrence_id
-        for minute in _minutes(laid, begins + 1, ends):
+        minutes = _minutes(laid, begins + 1, ends)
+        item = each.item if each.item.weight() * min(len(minutes), MAX_EXTRA) <= MAX_REPEATED else each.item.lean()
+        for minute in minutes:
             if minute not in known and len(exceptions) < MAX_EXTRA:
                 start = minute * 60 + shift
                 end = start + each.end - each.start
-                exceptions.append(Exceptional(minute * 60, start, end, _moved(each.item, start, end, zone)))
+                exceptions.append(Exceptional(minute * 60, start, end, _moved(item, start, end, zone)))
 
 
 def _minutes(laid: Laid, begins: int, ends: int) -> list[int]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import datetime
 
 import pytest
 
 from gromoxd.convert.ical import items_of, method_of, periods_of, to_ical
 from gromoxd.convert.item import Item
 from gromoxd.errors import WireError
+from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import check_bag
 from gromoxd.mapi.types import PropValue
 from loadtest.bench.recurrence import calendar as busy
 from tests.convert.ical.build import calendar, event
+from tests.convert.ical.build import item as item_of
 from tests.convert.ical.made import MADE
 from tests.convert.ical.test_meetings import NINE, PEOPLE, meeting
 from tests.convert.ical.test_parts import alarm
@@ -137,3 +140,28 @@ def spoiled(chance: random.Random, tag: int, value: PropValue) -> PropValue:
     if tag & 0xFFFF == 0x0003:
         return chance.choice((-(2**31), -1, 0, 99, 2**31 - 1))
     return '\0\r\n;:"\\😀' if isinstance(value, str) else value
+
+
+LONG = "DESCRIPTION:" + "long " * 20_000
+
+
+def test_exceptions_do_not_repeat_a_long_text_thousands_of_times() -> None:
+    """100 KB became 100 MB when a series of which no rule can say all occurrences was written again."""
+    made = item_of(calendar(event(datetime(2026, 6, 3, 9), "Z", ["RRULE:FREQ=HOURLY;COUNT=100000", LONG])))
+    made = Item({tag: value for tag, value in made.props.items() if tag >> 16 < 0x9000}, made.recipients)
+    short = Item(made.props | {p.PidTagBody: "short"})
+    assert to_ical([short]).count(b"DESCRIPTION:short") == to_ical([short]).count(b"BEGIN:VEVENT") > 500
+    octets = to_ical([made])
+    assert len(octets) < 6 << 20
+    assert 10 < octets.count(b"DESCRIPTION:long") < 60
+    assert octets.count(b"RECURRENCE-ID") == to_ical([short]).count(b"RECURRENCE-ID")
+
+
+def test_this_and_future_does_not_repeat_a_long_text_thousands_of_times() -> None:
+    start = datetime(2026, 6, 3, 9)
+    moved = event(datetime(2026, 6, 4, 11), "Z", ["RECURRENCE-ID;RANGE=THISANDFUTURE:20260604T090000Z", LONG])
+    found = item_of(calendar(event(start, "Z", ["RRULE:FREQ=DAILY;COUNT=2000"]), moved))
+    assert len(found.attachments) > 500
+    assert found.weight() < 4 << 20
+    few = item_of(calendar(event(start, "Z", ["RRULE:FREQ=DAILY;COUNT=9"]), moved))
+    assert [str(one.embedded.props[p.PidTagBody])[:4] for one in few.attachments if one.embedded] == ["long"] * 8
