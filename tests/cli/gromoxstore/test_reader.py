@@ -185,3 +185,20 @@ def test_a_broken_database_is_an_error(made: Made) -> None:
             everything(str(made.folder))
     path.write_bytes(good)
     everything(str(made.folder))
+
+
+def test_any_path_and_no_links(tmp_path: Path) -> None:
+    made = Made(tmp_path / "box?mode=rwc#100%25")
+    mid = made.message(0x0D, {PidTagSubject: "x"})
+    made.db.execute("UPDATE messages SET mid_string='1.2.3' WHERE message_id=?", (mid,))
+    made.db.commit()
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"Subject: secret")
+    (made.folder / "eml").mkdir(exist_ok=True)
+    (made.folder / "eml" / "1.2.3").symlink_to(secret)
+    with opened(made) as store:
+        assert store.message(mid).eml == b""
+    (made.folder / "eml" / "1.2.3").unlink()
+    secret.rename(made.folder / "eml" / "1.2.3")
+    with GromoxStore(str(made.folder)) as store:
+        assert store.message(mid).eml == b"Subject: secret"

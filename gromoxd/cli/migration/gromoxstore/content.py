@@ -29,14 +29,19 @@ def read(folder: str, name: str, *, text: bool) -> bytes:
             return data[4:] if text and len(data) >= 4 else data
         if os.path.getsize(path) > LARGEST:
             raise WireError("size of a content file")
-        with open(path, "rb") as file:
+        with open(plain_file(path), "rb") as file:
             return _plain(file.read(), text)
     except (OSError, zstandard.ZstdError) as error:
         raise WireError(f"content file {name}: {error}") from error
 
 
+def plain_file(path: str) -> int:
+    """A descriptor for reading; OSError for a link, which may lead to what is not the mailbox's."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def _zstd(path: str) -> bytes:
-    with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+    with open(plain_file(path), "rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
         data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise WireError("size of a content file")

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 from gromoxd.cli.migration.gromoxstore import content
@@ -150,7 +151,8 @@ class GromoxStore:
         if not os.path.exists(path):
             raise WireError(f"no mailbox: {path} is not there")
         try:
-            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+            self._db = sqlite3.connect(read_only(path), uri=True, check_same_thread=False)
+            self._db.execute("PRAGMA trusted_schema = OFF")
             self._db.text_factory = lambda octets: octets.decode("utf-8", "replace")
             settings = dict(self._db.execute("SELECT config_id, config_value FROM configurations"))
             self.version = int(settings.get(10, 0))
@@ -263,7 +265,7 @@ class GromoxStore:
         if mid_string.endswith(GENERATED):
             return b""
         try:
-            with open(os.path.join(self.folder, "eml", mid_string), "rb") as file:
+            with open(content.plain_file(os.path.join(self.folder, "eml", mid_string)), "rb") as file:
                 return file.read()
         except OSError:
             return b""
@@ -353,7 +355,7 @@ class GromoxStore:
         if not os.path.exists(path):
             return []
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            with closing(sqlite3.connect(read_only(path), uri=True)) as db:
                 return db.execute(sql, values).fetchall()
         except sqlite3.Error:
             return []
@@ -414,6 +416,11 @@ class GromoxStore:
             key, equals, value = line.partition("=")
             if equals and not key.lstrip().startswith("#"):
                 yield key.strip().lower(), value.strip()
+
+
+def read_only(path: str) -> str:
+    """The URI of a database that is only read, whatever signs are in its path."""
+    return f"file:{quote(os.path.abspath(path))}?mode=ro"
 
 
 def _number(text: str | None) -> int:
