@@ -41,7 +41,8 @@ def plain_file(path: str) -> int:
 
 
 def _zstd(path: str) -> bytes:
-    with open(plain_file(path), "rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+    unpacker = zstandard.ZstdDecompressor()
+    with open(plain_file(path), "rb") as file, unpacker.stream_reader(file, read_across_frames=True) as stream:
         data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise WireError("size of a content file")
