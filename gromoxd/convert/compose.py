@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gromoxd.convert import bodies
 from gromoxd.convert.composeattachments import attachment_part, header_part, is_exception, is_shown
-from gromoxd.convert.composeheader import header_fields, named_fields
+from gromoxd.convert.composeheader import header_fields, keywords, named_fields
 from gromoxd.convert.composemeeting import calendar_part
 from gromoxd.convert.composeparts import multipart, octets_entity, text_entity
 from gromoxd.convert.composereports import report_entity, report_kind, report_recipients
@@ -52,9 +52,9 @@ class _Way(NamedTuple):
 def compose(item: Item, *, host: str, bcc: bool = True, tnef: bool | None = None) -> bytes:
     """The octets of a message. `host`: the domain of what needs one and has none (Message-ID, non-SMTP addresses).
 
-    `bcc` False leaves the Bcc field out, as a message that is sent must not have it (RFC 5322 3.6.3), and what is kept
-    of an earlier journey. `tnef`: whether all that MIME does not say goes along as application/ms-tnef; None does what
-    PidLidUseTnef asks for ([MS-OXOMSG] 2.2.1.66).
+    `bcc` False leaves the Bcc field out, as a message that is sent must not have it (RFC 5322 3.6.3), what is kept
+    of an earlier journey, and the owner's categories. `tnef`: whether all that MIME does not say goes along as
+    application/ms-tnef; None does what PidLidUseTnef asks for ([MS-OXOMSG] 2.2.1.66).
     """
     return _message(item, _Way(host, bcc, tnef))
 
@@ -63,6 +63,7 @@ def _message(item: Item, way: _Way) -> bytes:
     fields = header_fields(item.props, item.recipients, way.host, way.bcc, report_recipients(item, way.host))
     fields += named_fields(item, fields)
     if way.bcc:
+        fields += keywords(item.props)
         fields = with_kept(item, fields)
     head = b"".join(fields)
     wanted = item.props.get(PidLidUseTnef) is True if way.tnef is None else way.tnef

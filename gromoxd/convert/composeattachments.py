@@ -33,6 +33,7 @@ from gromoxd.mapi.proptags import (
     PidTagMessageClass,
     PidTagRtfCompressed,
     PidTagSubject,
+    PidTagTextAttachmentCharset,
     PidTagTransportMessageHeaders,
 )
 
@@ -85,10 +86,18 @@ def _file(kind: str, attachment: ItemAttachment, data: bytes, inline: bool) -> b
     name = attachment_name(attachment.props)
     told = str(attachment.props.get(PidTagAttachMimeTag, "")).lower()
     status = told in _STATUS and encoded_text(data)[0] == "7bit"
-    head = parametrised("Content-Type", told if status else kind, [("name", name)] if name.isascii() else [])
+    params = [("charset", charset)] if kind.startswith("text/") and (charset := _charset(attachment.props)) else []
+    params += [("name", name)] if name.isascii() else []
+    head = parametrised("Content-Type", told if status else kind, params)
     head += parametrised("Content-Disposition", "inline" if inline else "attachment", [("filename", name)])
     head += _identity(attachment.props)
     return head + b"\r\n" + encoded_text(data)[1] if status else octets_entity(head, data)
+
+
+def _charset(props: Bag) -> str:
+    """PidTagTextAttachmentCharset ([MS-OXCMSG] 2.2.2.25)."""
+    charset = props.get(PidTagTextAttachmentCharset)
+    return charset if isinstance(charset, str) and len(charset) < 60 and _TOKEN.issuperset(charset) else ""
 
 
 def _identity(props: Bag) -> bytes:

@@ -19,6 +19,7 @@ from gromoxd.mapi.named_tags import (
     PidLidClassificationKeep,
     PidLidClassified,
     PidLidFlagRequest,
+    PidNameKeywords,
 )
 from gromoxd.mapi.proptags import (
     PidTagAddressType,
@@ -67,7 +68,7 @@ from gromoxd.mapi.proptags import (
 from gromoxd.mapi.times import UNIX_EPOCH_NT, unix_seconds
 from gromoxd.mapi.types import PropType, prop_id, prop_type
 
-MAX_RECIPIENTS, MAX_REPLIES = 20_000, 100
+MAX_RECIPIENTS, MAX_REPLIES, MAX_KEYWORDS = 20_000, 100, 100
 _P1 = 0x10000000
 """Set in PidTagRecipientType of who already got the message ([MS-OXOMSG] 2.2.3.1)."""
 _IMPORTANCE = {0: ("Low", "5"), 2: ("High", "1")}
@@ -303,6 +304,15 @@ def _lists(props: Bag, fields: list[bytes]) -> None:
         text = _text(props, tag)
         if text:
             fields.append(h.field(name, text))
+
+
+def keywords(props: Bag) -> list[bytes]:
+    """Categories (RFC 5322 3.6.5, [MS-OXCMAIL] 2.1.3.2); of mail that is sent they are nobody else's business."""
+    words = props.get(PidNameKeywords)
+    if not isinstance(words, list):
+        return []
+    text = ", ".join([word for word in words[:MAX_KEYWORDS] if isinstance(word, str) and word])
+    return [h.field("Keywords", text)] if text else []
 
 
 def _receipts(props: Bag, fields: list[bytes], sender: Person | None, host: str) -> None:

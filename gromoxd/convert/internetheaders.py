@@ -12,7 +12,7 @@ from typing import Final
 from gromoxd.convert.headers import decode_header, unfold_fields
 from gromoxd.convert.properties import MAPPED
 
-MAX_NAMED, MAX_LENGTH, MAX_NAME = 200, 16 << 10, 126
+MAX_NAMED, MAX_LENGTH, MAX_NAME, MAX_KEYWORDS = 200, 16 << 10, 126, 100
 
 _WITHOUT: Final = (
     frozenset(
@@ -51,3 +51,9 @@ def internet_headers(header: bytes) -> Iterator[tuple[str, str]]:
         yield name.decode("ascii"), decode_header(value[:MAX_LENGTH])
         if len(seen) >= MAX_NAMED:
             return
+
+
+def keywords_of(value: bytes) -> list[str]:
+    """PidNameKeywords of a Keywords field's value (RFC 5322 3.6.5)."""
+    words = [word.strip() for word in decode_header(value[:MAX_LENGTH]).split(",")]
+    return [word for word in words if word][:MAX_KEYWORDS]

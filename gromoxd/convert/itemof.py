@@ -6,7 +6,7 @@ from mmap import mmap
 
 from gromoxd.convert.attachments import BY_VALUE, EMBEDDED_MESSAGE
 from gromoxd.convert.derived import SUBJECTS
-from gromoxd.convert.internetheaders import internet_headers
+from gromoxd.convert.internetheaders import internet_headers, keywords_of
 from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.keptentity import entity_of
 from gromoxd.convert.keptheader import transport_headers
@@ -14,10 +14,10 @@ from gromoxd.convert.mailreader import Mail, read_mail
 from gromoxd.convert.mime import Octets, Part, octets
 from gromoxd.convert.partitem import part_values, split_path
 from gromoxd.convert.structure import PartItems
-from gromoxd.convert.unfold import MAX_DEPTH, attachment_octets, attachment_of_item, bodies
+from gromoxd.convert.unfold import MAX_DEPTH, attachment_octets, attachment_of_item, bodies, mac_info
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.named import PS_INTERNET_HEADERS, PropertyName
-from gromoxd.mapi.named_tags import PidNameKeywords
+from gromoxd.mapi.named_tags import PidNameAttachmentMacContentType, PidNameAttachmentMacInfo, PidNameKeywords
 from gromoxd.mapi.proptags import (
     INTERNAL,
     PROP_PART_ITEM,
@@ -33,7 +33,6 @@ from gromoxd.mapi.proptags import (
     PidTagTransportMessageHeaders,
 )
 
-MAX_KEYWORDS = 100
 MF_READ, MF_UNSENT = 0x1, 0x8
 
 
@@ -104,6 +103,8 @@ def attachment_of(raw: Octets, root: Part, bag: Bag, received: int, items: PartI
         own |= {tag: value for tag, value in one.props.items() if tag not in own and tag not in _DATA}
         return ItemAttachment(own, one.data, one.embedded)
     data = attachment_octets(raw, root, path)
+    if PidNameAttachmentMacContentType in bag and (info := mac_info(raw, root, path)):
+        own[PidNameAttachmentMacInfo] = info
     if bag.get(PidTagAttachMethod) != EMBEDDED_MESSAGE:
         return ItemAttachment(own | {PidTagAttachSize: len(data)}, data)
     if depth >= MAX_DEPTH:
@@ -121,9 +122,6 @@ def _fields(item: Item, header: bytes, mail: Mail) -> None:
         item.props.setdefault(tag, text)
     keywords = mail.fields.get(b"keywords")
     if keywords:
-        from gromoxd.convert.headers import decode_header
-
-        words = [word.strip() for word in decode_header(keywords[:16384]).split(",")]
-        item.props[PidNameKeywords] = [word for word in words if word][:MAX_KEYWORDS]
+        item.props[PidNameKeywords] = keywords_of(keywords)
     if mail.fields.get(b"x-unsent", b"").strip() == b"1":
         item.props[PidTagMessageFlags] = MF_READ | MF_UNSENT

@@ -16,6 +16,7 @@ from gromoxd.convert.charsets import decode_unlabelled
 from gromoxd.convert.dates import parse_date
 from gromoxd.convert.envelope import parsed_addresses
 from gromoxd.convert.headers import decode_header, field_map, parse_addresses, unfold_fields
+from gromoxd.convert.internetheaders import keywords_of
 from gromoxd.convert.item import Item
 from gromoxd.convert.properties import MAX_STRING, header_bag, person, recipient_bags
 from gromoxd.mapi import named_tags as n
@@ -129,6 +130,8 @@ def _same(item: Item, known: _First, ours: Mapping[str, bytes]) -> set[str]:
     for name in ours.keys() & first.keys() - _SAYS.keys() - _RECIPIENTS.keys():
         if name == "auto-submitted":
             said = not first[name].lower().startswith(b"no")
+        elif name == "keywords":
+            said = keywords_of(first[name]) == item.props.get(n.PidNameKeywords)
         else:
             said = ours[name].partition(b":")[2] == h.field(name, decode_header(first[name])).partition(b":")[2]
         if said:

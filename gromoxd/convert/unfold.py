@@ -53,6 +53,15 @@ def attachment_octets(raw: Octets, root: Part, path: str) -> bytes:
     return header_fields(raw[root.header_offset : root.header_offset + root.header_length], _ENTITY, False) + body
 
 
+def mac_info(raw: Octets, root: Part, path: str) -> bytes:
+    """PidNameAttachmentMacInfo of a file in a multipart/appledouble (RFC 1740): its other part, b'' without one."""
+    parent = part_at(root, path.rpartition(".")[0])
+    if parent is None or parent.subtype != "appledouble":
+        return b""
+    part = next((one for one in parent.children if one.subtype == "applefile"), None)
+    return part_octets(raw, part, part.body_offset + part.body_length) if part is not None else b""
+
+
 def attachment_of_item(item: Item | None, number: int) -> ItemAttachment | None:
     """An attachment of an item by number, None when there is none."""
     return item.attachments[number] if item is not None and number < len(item.attachments) else None

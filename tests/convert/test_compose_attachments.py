@@ -13,6 +13,7 @@ from gromoxd.convert.appledouble import ENCODING, apple_double
 from gromoxd.convert.compose import compose
 from gromoxd.convert.composeattachments import is_shown
 from gromoxd.convert.item import Item, ItemAttachment
+from gromoxd.convert.itemof import item_of_mime
 from gromoxd.mapi import named_tags as n
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
@@ -126,3 +127,29 @@ def test_a_message_within_keeps_its_file_name() -> None:
     props: Bag = {p.PidTagDisplayName: "Forwarded.eml"}
     assert only(Item({}, [], [ItemAttachment(props, b"", inner)]))[2].get_filename() == "Forwarded.eml"
     assert only(Item({}, [], [ItemAttachment({p.PidTagDisplayName: "inner"}, b"", inner)]))[2].get_filename() is None
+
+
+def test_both_forks_of_a_file_come_back() -> None:
+    """[MS-OXCMAIL] 2.2.3.4.2: what only a Macintosh knows of the file stays with it."""
+    raw = (
+        b"Content-Type: multipart/appledouble; boundary=b\r\n\r\n--b\r\nContent-Type: application/applefile; name=a\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\nAAUWBwACAAA=\r\n--b\r\nContent-Type: image/gif; name=a.gif\r\n\r\n"
+        b"GIF89a\r\n--b--\r\n"
+    )
+    (one,) = item_of_mime(raw, received=0).attachments
+    assert one.props[n.PidNameAttachmentMacInfo] == bytes.fromhex("0005160700020000")
+    message = email.message_from_bytes(compose(Item({}, [], [one]), host="example.test"))
+    parts = [(part.get_content_type(), part.get_payload(decode=True)) for part in message.walk()][-3:]
+    assert parts == [
+        ("multipart/appledouble", None), ("application/applefile", bytes.fromhex("0005160700020000")),
+        ("image/gif", b"GIF89a"),
+    ]  # fmt: skip
+
+
+def test_the_charset_of_a_text_stays() -> None:
+    raw = b"Content-Type: text/plain; charset=koi8-r; name=a.txt\r\n\r\n\xc1\xc2\xd7\r\n"
+    item = item_of_mime(raw, received=0)
+    del item.props[p.PidTagTransportMessageHeaders]
+    assert b'Content-Type: text/plain; charset="koi8-r"; name="a.txt"\r\n' in compose(item, host="example.test")
+    item.attachments[0].props[p.PidTagTextAttachmentCharset] = 'x"; y='
+    assert b'Content-Type: text/plain; name="a.txt"\r\n' in compose(item, host="example.test")

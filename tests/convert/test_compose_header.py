@@ -10,6 +10,7 @@ import pytest
 from gromoxd.convert.compose import compose
 from gromoxd.convert.headers import field_map
 from gromoxd.convert.item import Item
+from gromoxd.convert.itemof import item_of_mime
 from gromoxd.mapi import named_tags as n
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
@@ -88,3 +89,15 @@ def test_text_is_in_the_code_page_that_carries_it(page: int, text: str, charset:
     part = email.message_from_bytes(raw, policy=email.policy.default)
     assert part.get_content_charset() == charset
     assert part.get_content() == text
+
+
+def test_categories_are_the_owners() -> None:
+    """They are in what is kept and exported, not in what is sent (RFC 5322 3.6.5)."""
+    item = Item({n.PidNameKeywords: ["red", "gr\u00fcn", ""], p.PidTagBody: "x"})
+    back = item_of_mime(compose(item, host="example.test"), received=0)
+    assert back.props[n.PidNameKeywords] == ["red", "gr\u00fcn"]
+    assert b"keywords" not in fields(item, bcc=False)
+    item = item_of_mime(b"Keywords: a,b , c\r\n\r\n", received=0)
+    assert fields(item)[b"keywords"] == b"a,b , c"
+    item.props[n.PidNameKeywords] = ["d"]
+    assert compose(item, host="example.test").count(b"Keywords: d\r\n") == 1

@@ -13,7 +13,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "enmime/parts/similar-boundary.raw": "html",
     },
     "text/enriched is a body, and HTML in MAPI": {
-        "shared/mime_emails__raw_email11.eml": "octets places types",
+        "shared/mime_emails__raw_email11.eml": "charsets octets places types",
     },
     "8-bit text without a charset, or with a wrong one, is read as what it looks like, not as octets": {
         "enmime/low-quality/incorrect-charset.raw": "plain", "enmime/mail/non-mime-missing-charset.raw": "html",

@@ -23,12 +23,13 @@ FAULTS = (ValueError, IndexError, AttributeError, TypeError, LookupError, Assert
 
 
 class File(NamedTuple):
-    """An attachment: its name, a hash of its octets (line ends of text evened out), its type and its Content-ID."""
+    """An attachment: its name, a hash of its octets (line ends of text evened out), its type, Content-ID, charset."""
 
     name: str
     digest: str
     kind: str
     identity: str
+    charset: str
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -152,6 +153,11 @@ def identity(part: EmailMessage) -> str:
     return even(" ".join(str(value) for value in values(part, "content-id")[:1])).strip("<> ")
 
 
+def charset(part: EmailMessage) -> str:
+    """Of an attached text."""
+    return str(part.get_content_charset("")) if part.get_content_maintype() == "text" else ""
+
+
 def files(message: EmailMessage) -> list[File]:
     """What is attached, in order, but for messages."""
     found = []
@@ -161,7 +167,7 @@ def files(message: EmailMessage) -> list[File]:
             if part.get_content_maintype() == "text":
                 data = data.replace(b"\r\n", b"\n")
             digest = hashlib.sha256(data.rstrip(b"\r\n")).hexdigest()[:16]
-            found.append(File(file_name(part), digest, part.get_content_type(), identity(part)))
+            found.append(File(file_name(part), digest, part.get_content_type(), identity(part), charset(part)))
     return found
 
 
@@ -211,6 +217,7 @@ CONTENT: dict[str, Callable[[EmailMessage], Any]] = {
     "octets": lambda message: [one.digest for one in files(message)],
     "types": lambda message: [one.kind for one in files(message)],
     "identities": lambda message: [one.identity for one in files(message) if one.identity],
+    "charsets": lambda message: [one.charset for one in files(message) if one.charset],
     "told": told,
     "places": places,
 }
