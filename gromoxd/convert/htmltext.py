@@ -6,12 +6,13 @@ asks for it where a message has no text of its own.
 
 from __future__ import annotations
 
-import html as entities
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from lxml import etree
+
+from gromoxd.convert.searchtext import unescape_html
 
 MAX_HTML: Final = 16 << 20
 """Characters that are looked at."""
@@ -65,7 +66,7 @@ def html_to_text(html: str) -> str:
 def _stripped(html: str) -> str:
     """Text of what the parser does not take: tags go."""
     text = _BREAKING.sub("\n", _UNSEEN.sub("", html))
-    return entities.unescape(_TAG.sub("", text)).replace("\0", "").strip().replace("\r\n", "\n").replace("\n", "\r\n")
+    return unescape_html(_TAG.sub("", text)).replace("\0", "").strip().replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 class _Writer:

@@ -14,6 +14,7 @@ from gromoxd.convert.mime import Part, decode_parts
 
 MAX_PART_OCTETS = 2 << 20
 _PIECE = 256 << 10
+_ENDLESS = re.compile(r"&#[0-9]{100,};?")
 _TAGS = re.compile(r"&(?:#[0-9]|#[xX][0-9a-fA-F]|[A-Za-z])")
 
 
@@ -46,7 +47,12 @@ def part_text(raw: bytes | mmap, part: Part, limit: int = MAX_PART_OCTETS) -> st
     """The text of one text part, from its first `limit` octets as sent."""
     stop = part.body_offset + min(part.body_length, limit)
     text = decode(part_octets(raw, part, stop), part.charset)
-    return html.unescape(text) if part.subtype == "html" and _TAGS.search(text) else text
+    return unescape_html(text) if part.subtype == "html" and _TAGS.search(text) else text
+
+
+def unescape_html(text: str) -> str:
+    """The text with its character references decoded. Python refuses to read numbers of thousands of digits."""
+    return html.unescape(_ENDLESS.sub("\ufffd", text))
 
 
 def part_octets(raw: bytes | mmap, part: Part, stop: int) -> bytes:

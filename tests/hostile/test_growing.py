@@ -13,6 +13,7 @@ from gromoxd.convert.compose import compose
 from gromoxd.convert.digest import digest_message, is_quick
 from gromoxd.convert.htmltext import html_to_text
 from gromoxd.convert.itemof import item_of_mime
+from gromoxd.convert.searchtext import body_text, fold
 from tests.hostile.growing import GROWING
 
 T = TypeVar("T")
@@ -37,7 +38,9 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 @pytest.mark.parametrize("name", GROWING)
 def test_time_grows_with_size(name: str) -> None:
     raw = GROWING[name](SIZE)
-    assert timed(lambda: digest_message(raw, received=1))[0] < SLOWEST / 2
+    seconds, digest = timed(lambda: digest_message(raw, received=1))
+    assert seconds < SLOWEST / 2
+    assert timed(lambda: [fold(text) for text in body_text(raw, digest.parts)])[0] < SLOWEST
     seconds, item = timed(lambda: item_of_mime(raw, received=1))
     assert seconds < SLOWEST
     seconds, made = timed(lambda: compose(item, host="example.test", tnef=False))

@@ -65,7 +65,10 @@ def test_no_rules_lose_mail(box: Harness, seed: int, caplog: pytest.LogCaptureFi
         begun = time.thread_time()
         with caplog.at_level(logging.ERROR):
             stored = r.deliver(
-                box, raw, sender=chance.choice(("sam@example.org", "", OWNER)), room=chance.random() < 0.2
+                box,
+                raw,
+                sender=chance.choice(("sam@example.org", "", OWNER)),
+                booking=c.Booking(accepts=chance.random() < 0.2),
             )
         assert time.thread_time() - begun < 1
         assert [record.getMessage() for record in caplog.records] == [], f"seed {seed}, rule {number}: {kinds}"
