@@ -188,6 +188,16 @@ class Aliases(msgspec.Struct, array_like=True, frozen=True):
     aliases: list[str]
 
 
+class Booking(msgspec.Struct, array_like=True, frozen=True):
+    """How a user's mailbox answers meeting requests: the PR_SCHDINFO_… properties and the room's capacity (0: any)."""
+
+    name: str
+    accepts: bool = False
+    no_series: bool = False
+    no_overlap: bool = True
+    capacity: int = 0
+
+
 class Verdict(IntEnum):
     """What a recipient address comes to."""
 

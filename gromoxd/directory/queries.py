@@ -11,7 +11,17 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, literal, select, union_all
 
 from gromoxd.directory.errors import AmbiguousName
-from gromoxd.directory.model import Aliases, DisplayType, Domain, ListType, MailingList, Memberships, Server, User
+from gromoxd.directory.model import (
+    Aliases,
+    Booking,
+    DisplayType,
+    Domain,
+    ListType,
+    MailingList,
+    Memberships,
+    Server,
+    User,
+)
 from gromoxd.directory.schema import (
     aliases,
     altnames,
@@ -25,6 +35,9 @@ from gromoxd.directory.schema import (
 )
 
 PR_DISPLAY_TYPE_EX = 0x39050003
+PR_EMS_AB_ROOM_CAPACITY = 0x08070003
+PR_SCHDINFO_AUTO_ACCEPT_APPTS, PR_SCHDINFO_DISALLOW_RECURRING_APPTS = 0x686D000B, 0x686E000B
+PR_SCHDINFO_DISALLOW_OVERLAPPING_APPTS = 0x686F000B
 MAX_MEMBERS = 100_000
 BATCH = 500
 DEEPEST_MEMBERSHIP = 16
@@ -165,6 +178,24 @@ def find_memberships(connection: Connection, name: str) -> Memberships | None:
 def find_aliases(connection: Connection, name: str) -> Aliases | None:
     """The aliases of the user of this user name."""
     return Aliases(name, sorted(_aliases_of(connection, [name])))
+
+
+def find_booking(connection: Connection, name: str) -> Booking | None:
+    """How the mailbox of this user name answers meeting requests; rooms and equipment accept what does not overlap."""
+    tags = (
+        PR_DISPLAY_TYPE_EX, PR_EMS_AB_ROOM_CAPACITY, PR_SCHDINFO_AUTO_ACCEPT_APPTS,
+        PR_SCHDINFO_DISALLOW_RECURRING_APPTS, PR_SCHDINFO_DISALLOW_OVERLAPPING_APPTS,
+    )  # fmt: skip
+    columns = user_properties.c.proptag, user_properties.c.propval_str
+    statement = select(*columns).select_from(users.join(user_properties, users.c.id == user_properties.c.user_id))
+    statement = statement.where(users.c.username == name, user_properties.c.proptag.in_(tags))
+    told = {tag: int(text) for tag, text in connection.execute(statement) if text and text.lstrip("-").isdecimal()}
+    room = told.get(PR_DISPLAY_TYPE_EX) in (DisplayType.ROOM, DisplayType.EQUIPMENT)
+    return Booking(
+        name, bool(told.get(PR_SCHDINFO_AUTO_ACCEPT_APPTS, room)),
+        bool(told.get(PR_SCHDINFO_DISALLOW_RECURRING_APPTS, 0)),
+        bool(told.get(PR_SCHDINFO_DISALLOW_OVERLAPPING_APPTS, 1)), max(told.get(PR_EMS_AB_ROOM_CAPACITY, 0), 0),
+    )  # fmt: skip
 
 
 def _aliases_of(connection: Connection, names: list[str]) -> set[str]:

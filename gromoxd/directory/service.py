@@ -22,7 +22,7 @@ from gromoxd.directory.cache import Absent, Records
 from gromoxd.directory.database import Database
 from gromoxd.directory.errors import AmbiguousName
 from gromoxd.directory.login import Authenticator
-from gromoxd.directory.model import Aliases, Domain, MailingList, Memberships, Recipient, Server, User, normal
+from gromoxd.directory.model import Aliases, Booking, Domain, MailingList, Memberships, Recipient, Server, User, normal
 from gromoxd.directory.recipients import Resolver
 from gromoxd.directory.settings import DatabaseSettings, DirectorySettings
 from gromoxd.errors import Ec, MapiError
@@ -64,6 +64,7 @@ class Directory:
         self._lists: Records[MailingList] = Records(shared, b"l", MailingList)
         self._memberships: Records[Memberships] = Records(shared, b"m", Memberships)
         self._aliases: Records[Aliases] = Records(shared, b"a", Aliases)
+        self._bookings: Records[Booking] = Records(shared, b"b", Booking)
         self._making = allocate_lock()
         self._login = Authenticator(self)
         self._resolver = Resolver(self)
@@ -103,6 +104,11 @@ class Directory:
         """The user's other addresses, in lower case. DirectoryDown."""
         found = self._look_up(self._aliases, normal(user.username), queries.find_aliases)
         return found.aliases if found is not None else []
+
+    def booking(self, user: User) -> Booking:
+        """How the user's mailbox answers meeting requests. DirectoryDown."""
+        found = self._look_up(self._bookings, normal(user.username), queries.find_booking)
+        return found if found is not None else Booking(user.username)
 
     def owner_of(self, maildir: str) -> User | None:
         """Whose store this folder is: a user, or a domain in a User's form (id 0). AmbiguousName if several's."""

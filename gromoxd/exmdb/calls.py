@@ -202,13 +202,26 @@ class Append(Call[Stored], frozen=True):
     request_id: bytes
 
 
+class Booking(Result, frozen=True):
+    """How a mailbox answers meeting requests by itself, as the directory says; its delegate information goes first.
+
+    `room`: it is a room or equipment. `capacity`: the most attendees, 0: any number.
+    """
+
+    room: bool = False
+    accepts: bool = False
+    no_series: bool = False
+    no_overlap: bool = True
+    capacity: int = 0
+
+
 class Deliver(Call[Stored], frozen=True):
     """Deliver incoming mail: to the Inbox, or where rules and spam marks want it. ecQuotaExceeded, ecNotFound.
 
     A rule may have it kept nowhere: then the answer's `uid` and `mid` are 0. `recipient` is the address that it was
     sent to, one of the mailbox's. `internal`: the sender is of the owner's organisation, as the directory says; those
-    of his domain are anyway. `represents`: the user whose rule passes it on to this delegate. `room`: the mailbox is
-    that of a room or of equipment. `aliases`: other addresses of the mailbox, in lower case.
+    of his domain are anyway. `represents`: the user whose rule passes it on to this delegate. `booking`: how the
+    mailbox answers meeting requests. `aliases`: other addresses of the mailbox, in lower case.
 
     `fingerprint` identifies the message's bytes, sender and recipient. While a delivery is not confirmed (`Confirm`)
     and the connection of the worker that made it is gone, the same fingerprint is taken for the sender's retry of a
@@ -223,7 +236,7 @@ class Deliver(Call[Stored], frozen=True):
     recipient: str = ""
     internal: bool = False
     represents: str = ""
-    room: bool = False
+    booking: Booking = Booking()
     aliases: list[str] = []
 
 

@@ -118,7 +118,7 @@ def _meeting(run: Run) -> None:
     from gromoxd.convert.itemof import meeting_of_mime  # rare, and much code
 
     message = meeting_of_mime(run.view.data.octets[:], received=run.call.message.received)
-    who = meetings.Mailbox(run.book.owner or run.owner, run.owner, run.call.room, outofoffice.is_internal(run))
+    who = meetings.Mailbox(run.book.owner or run.owner, run.owner, run.call.booking, outofoffice.is_internal(run))
     run.view.stored.update(meetings.process(run.tx, message, who))
 
 

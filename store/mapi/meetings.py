@@ -15,6 +15,7 @@ from gromoxd.convert.meeting import requests as q
 from gromoxd.convert.meeting import responses as s
 from gromoxd.convert.meeting.policy import Policy, decide
 from gromoxd.errors import MapiError
+from gromoxd.exmdb.calls import Booking
 from gromoxd.exmdb.objects import DeleteMessages
 from gromoxd.mapi.bag import Bag, decode_bag
 from gromoxd.mapi.busytimes import Busy
@@ -45,13 +46,13 @@ _SETTINGS = (
 
 
 class Mailbox(NamedTuple):
-    """Whom the mailbox belongs to: `name` and `address` as answers say them; `room`: it is a room or equipment."""
+    """Whom the mailbox belongs to: `name` and `address` as answers say them, and what the directory says of answers."""
 
     name: str
     address: str
-    room: bool = False
+    booking: Booking = Booking()
     internal: bool = True
-    """Whether the message is from the mailbox's organisation: rooms answer nobody else."""
+    """Whether the message is from the mailbox's organisation: nobody else is answered."""
 
 
 def is_meeting(message_class: str) -> bool:
@@ -105,7 +106,7 @@ def _is_organizer(message: Item, known: calendar.CalendarItem) -> bool:
 def _request(tx: Transaction, message: Item, known: calendar.CalendarItem | None, who: Mailbox) -> Bag:
     if q.address_of(message.props).lower() == who.address.lower():
         return {}  # one's own request: the meeting is in the calendar of its organizer
-    if who.room and not who.internal:
+    if who.booking.room and not who.internal:
         return {}  # left to who looks after the room
     changed: Item | None
     if known is None:
@@ -115,7 +116,7 @@ def _request(tx: Transaction, message: Item, known: calendar.CalendarItem | None
     if changed is not None:
         saved = calendar.put(tx, wk.CALENDAR, changed, known)
         policy = policy_of(tx, who)
-        if policy.enabled:
+        if policy.enabled and who.internal:
             _answer(tx, message, saved.mid, policy, who)
     told: Bag = {PidTagProcessed: True}
     if MeetingType.mtgDelegatorCopy != message.props.get(PidLidMeetingType):
@@ -170,7 +171,8 @@ def _cancellation(tx: Transaction, message: Item, known: calendar.CalendarItem, 
 
 
 def policy_of(tx: Transaction, who: Mailbox) -> Policy:
-    """What the mailbox's delegate information says ([MS-OXODLGT] 2.2.2.2); rooms accept what does not overlap."""
+    """What the mailbox's delegate information says ([MS-OXODLGT] 2.2.2.2), else the directory."""
+    booking = who.booking
     for (props,) in rows(tx.db, _SETTINGS, (wk.FREE_BUSY,)):
         bag = decode_bag(props)
         if PidTagScheduleInfoAutoAcceptAppointments in bag:
@@ -178,5 +180,6 @@ def policy_of(tx: Transaction, who: Mailbox) -> Policy:
                 bag[PidTagScheduleInfoAutoAcceptAppointments] is True,
                 bag.get(PidTagScheduleInfoDisallowRecurringAppts) is not True,
                 bag.get(PidTagScheduleInfoDisallowOverlappingAppts) is not True,
+                booking.capacity,
             )
-    return Policy(who.room, recurring=True, conflicts=False)
+    return Policy(booking.accepts, not booking.no_series, not booking.no_overlap, booking.capacity)

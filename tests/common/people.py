@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gromoxd.directory.errors import AuthFailed, DirectoryDown, Throttled
-from gromoxd.directory.model import Domain, Recipient, User, Verdict
+from gromoxd.directory.model import Booking, Domain, Recipient, User, Verdict
 from gromoxd.exmdb.api import MailboxRef
 
 
@@ -42,6 +42,9 @@ class People:
             return Recipient(address, Verdict.DISABLED)
         user = self.all.get(address.replace("+work", "").lower())
         return Recipient(address, Verdict.OK, [user]) if user else Recipient(address, Verdict.UNKNOWN)
+
+    def booking(self, user: User) -> Booking:
+        return Booking(user.username)
 
     def aliases(self, user: User) -> list[str]:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gromoxd.directory.model import ListType
+from gromoxd.directory.model import Booking, DisplayType, ListType
 from tests.directory.conftest import Site
 
 
@@ -75,3 +75,13 @@ def test_the_other_addresses_of_a_user(people: Site) -> None:
     bob = people.directory.user("bob@example.test")
     assert bob is not None
     assert people.directory.aliases(bob) == []
+
+
+def test_how_a_mailbox_answers_meeting_requests(people: Site) -> None:
+    """Rooms accept what does not overlap; properties of the directory say otherwise, of people too."""
+    people.admin.add_user("room@example.test", display_type=DisplayType.ROOM)
+    people.admin.set_user("room@example.test", properties={0x08070003: "12"})
+    room, bob = people.directory.user("room@example.test"), people.directory.user("bob@example.test")
+    assert room is not None and bob is not None
+    assert people.directory.booking(room) == Booking("room@example.test", True, False, True, 12)
+    assert people.directory.booking(bob) == Booking("bob@example.test", False, False, True, 0)

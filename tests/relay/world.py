@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent import socket
 
-from gromoxd.directory.model import Domain, Recipient, User, Verdict
+from gromoxd.directory.model import Booking, Domain, Recipient, User, Verdict
 from gromoxd.exmdb.api import MailboxRef
 from store.direct import DirectStore
 from workers.relay.disk import Disk
@@ -61,6 +61,9 @@ class People:
 
     def mailbox(self, user: User) -> MailboxRef:
         return MailboxRef(user.maildir)
+
+    def booking(self, user: User) -> Booking:
+        return Booking(user.username)
 
     def aliases(self, user: User) -> list[str]:
         return []

@@ -16,10 +16,12 @@ from gevent.pool import Pool
 
 from gromoxd.context import SlotBoard
 from gromoxd.convert.digest import digest_message, is_quick
-from gromoxd.directory.model import DisplayType, Domain, User
+from gromoxd.directory.model import Booking, DisplayType, Domain, User
 from gromoxd.errors import MapiError
+from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
 from gromoxd.exmdb.calls import Deliver, Digest, NewMessage
+from gromoxd.mapi.calendar import REQUEST
 from workers.common.body import Body
 from workers.common.trace import Trace
 
@@ -36,6 +38,7 @@ class Mailboxes(Protocol):
     def mailbox(self, user: User) -> MailboxRef: ...
     def domain(self, name: str) -> Domain | None: ...
     def aliases(self, user: User) -> list[str]: ...
+    def booking(self, user: User) -> Booking: ...
 
 
 @dataclass
@@ -126,6 +129,17 @@ class Delivery:
         except MapiError:
             return []
 
+    def _booking(self, user: User, digest: Digest) -> c.Booking:
+        """Asked for meeting requests alone."""
+        if not digest.message_class.startswith(REQUEST):
+            return c.Booking()
+        room = user.display_type in ROOMS
+        try:
+            found = self._directory.booking(user)
+        except MapiError:
+            return c.Booking(room)
+        return c.Booking(room, found.accepts, found.no_series, found.no_overlap, found.capacity)
+
     def deliver(self, sender: str, body: TracedBody, jobs: list[Job], received: int) -> None:
         """Deliver to all these mailboxes; the jobs say how it went."""
         if body.file is not None:
@@ -166,7 +180,7 @@ class Delivery:
     def _deliver_one(self, sender: str, body: Body, job: Job, message: NewMessage) -> None:
         call = Deliver(
             message, sender, job.request_id, job.mark, job.recipient, job.internal, job.represents,
-            job.user.display_type in ROOMS, self._aliases(job.user),
+            self._booking(job.user, message.digest), self._aliases(job.user),
         )  # fmt: skip
         try:
             self._exmdb.call(job.mailbox, call, actor=SYSTEM, spool=body.file)

@@ -12,12 +12,12 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from gromoxd.context import SlotBoard
-from gromoxd.directory.model import Domain, User, Verdict
 from gromoxd.directory.model import Recipient as Resolved
+from gromoxd.directory.model import User, Verdict
 from gromoxd.errors import MapiError
 from gromoxd.exmdb.api import Exmdb, MailboxRef
 from workers.common.body import Body
-from workers.common.delivery import Delivery, Job, TracedBody
+from workers.common.delivery import Delivery, Job, Mailboxes, TracedBody
 from workers.common.trace import Trace
 from workers.lmtp import errors
 from workers.lmtp.session import LMTP, Envelope
@@ -26,13 +26,10 @@ from workers.lmtp.wire import reply
 log = logging.getLogger(__name__)
 
 
-class Directory(Protocol):
+class Directory(Mailboxes, Protocol):
     """What is asked of `gromoxd.directory.service.Directory`."""
 
     def recipient(self, address: str, sender: str = "") -> Resolved: ...
-    def mailbox(self, user: User) -> MailboxRef: ...
-    def domain(self, name: str) -> Domain | None: ...
-    def aliases(self, user: User) -> list[str]: ...
 
 
 MOST_REFUSED = 10_000

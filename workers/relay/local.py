@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Protocol
 
 from gromoxd.context import SlotBoard
 from gromoxd.convert.digest import digest_message
-from gromoxd.directory.model import Domain, User, Verdict
 from gromoxd.directory.model import Recipient as Resolved
+from gromoxd.directory.model import User, Verdict
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.api import Exmdb, MailboxRef
 from gromoxd.exmdb.calls import Append, NewMessage
 from gromoxd.exmdb.pages import SEEN
-from workers.common.delivery import Delivery, TracedBody
+from workers.common.delivery import Delivery, Mailboxes, TracedBody
 from workers.common.trace import Trace
 from workers.relay.remote import blocks
 from workers.relay.schedule import Outcome
@@ -44,13 +44,10 @@ BY_CODE = {
 }
 
 
-class Directory(Protocol):
+class Directory(Mailboxes, Protocol):
     """What is asked of `gromoxd.directory.service.Directory`."""
 
     def recipient(self, address: str, sender: str = "") -> Resolved: ...
-    def mailbox(self, user: User) -> MailboxRef: ...
-    def domain(self, name: str) -> Domain | None: ...
-    def aliases(self, user: User) -> list[str]: ...
     def find_or_none(self, name: str) -> User | None: ...
     def owner_of(self, maildir: str) -> User | None: ...
 

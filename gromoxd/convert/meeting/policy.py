@@ -6,13 +6,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gromoxd.convert.item import Item
+from gromoxd.convert.meeting.requests import number
 from gromoxd.errors import MapiError, WireError
 from gromoxd.mapi.appointments import recurrence_of
 from gromoxd.mapi.busytimes import Busy, busy_times, overlaps
 from gromoxd.mapi.calendar import BusyStatus, ResponseStatus
 from gromoxd.mapi.named_tags import PidLidBusyStatus, PidLidIntendedBusyStatus
+from gromoxd.mapi.proptags import PidTagRecipientType
 
 DAY_NT = 24 * 3600 * 10_000_000
+PEOPLE = (1, 2)
+"""PidTagRecipientType of required and optional attendees ([MS-OXOCAL] 2.2.4.10.7)."""
 HORIZON = 366
 """Days from now on in which a series without end is looked at."""
 
@@ -25,6 +29,8 @@ class Policy(NamedTuple):
     """Whether series are accepted (PidTagScheduleInfoDisallowRecurringAppts says they are not)."""
     conflicts: bool = False
     """Whether meetings are accepted at times that are taken (PidTagScheduleInfoDisallowOverlappingAppts)."""
+    capacity: int = 0
+    """The most attendees that there is room for, resources not counted; 0: any number."""
 
 
 class Decision(NamedTuple):
@@ -38,6 +44,10 @@ def decide(request: Item, policy: Policy, taken: Callable[[int, int], list[Busy]
     """Accept or decline. `taken`: the busy times of the mailbox in a window (FILETIME), without this very meeting."""
     if recurrence_of(request.props) is not None and not policy.recurring:
         return Decision(ResponseStatus.respDeclined, "Recurring meetings are not accepted.")
+    attendees = sum(number(row, PidTagRecipientType) & 0xF in PEOPLE for row in request.recipients)
+    if policy.capacity and attendees > policy.capacity:
+        text = f"There is room for {policy.capacity}, and {attendees} are invited."
+        return Decision(ResponseStatus.respDeclined, text)
     wanted = wanted_times(request, now_nt)
     if not wanted:
         return Decision(ResponseStatus.respDeclined, "The meeting has no time that is still to come.")

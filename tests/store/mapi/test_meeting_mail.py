@@ -17,6 +17,7 @@ from tests.convert.meeting.test_exceptions import nt
 from tests.store.conftest import OWNER, Harness
 
 INBOX, CALENDAR = 0x0D, 0x0F
+ROOM = c.Booking(room=True, accepts=True)
 ICS = """BEGIN:VCALENDAR
 PRODID:-//Example//EN
 VERSION:2.0
@@ -124,7 +125,7 @@ def test_who_is_named_as_organizer_may_update(box: Harness) -> None:
 
 
 def test_a_room_is_not_for_strangers(box: Harness) -> None:
-    message = deliver(box, mail("REQUEST"), room=True)
+    message = deliver(box, mail("REQUEST"), booking=ROOM)
     assert (box.call(GetOutgoing(10)).mails, calendar(box)) == ([], [])
     assert PidTagProcessed not in message.props
 
@@ -138,7 +139,7 @@ def test_one_occurrence_of_a_series_is_moved(box: Harness) -> None:
 
 
 def test_a_room_answers_with_a_reply(box: Harness) -> None:
-    deliver(box, mail("REQUEST"), room=True, internal=True)
+    deliver(box, mail("REQUEST"), booking=ROOM, internal=True)
     (answer,) = box.call(GetOutgoing(10)).mails
     assert (answer.sender, answer.recipients) == (OWNER, ["anna@example.org"])
     assert b"METHOD:REPLY" in answer.raw and b"PARTSTAT=ACCEPTED" in answer.raw.replace(b"\r\n ", b"")

@@ -143,7 +143,7 @@ def test_answers_are_noted_in_the_organizers_calendar(calendar: Calendar) -> Non
 
 
 def test_a_room_books_itself_and_refuses_what_overlaps(calendar: Calendar) -> None:
-    calendar.who = meetings.Mailbox("Room", OWNER, room=True)
+    calendar.who = meetings.Mailbox("Room", OWNER, c.Booking(room=True, accepts=True))
     calendar.process(request())
     room = calendar.only()
     assert (room.props[PidLidBusyStatus], room.props[PidLidResponseStatus]) == (2, 3)
@@ -193,7 +193,7 @@ def test_what_fails_leaves_the_calendar_and_the_mail_goes_on(
     def fail(*args: Any) -> None:
         raise ValueError("no room")
 
-    calendar.who = meetings.Mailbox("Room", OWNER, room=True)
+    calendar.who = meetings.Mailbox("Room", OWNER, c.Booking(room=True, accepts=True))
     monkeypatch.setattr(meetings, "decide", fail)
     moved = request(props={PidLidAppointmentSequence: 1, PidLidAppointmentEndWhole: nt(2026, 6, 3, 12)})
     assert calendar.process(moved) == {}
@@ -243,3 +243,17 @@ def test_names_of_strangers_are_not_all_taken(calendar: Calendar, monkeypatch: p
     before.props[before.foreign_id(PropertyName(bytes(range(16)), "n" * 2000)) << 16 | 0x1F] = "x"
     calendar.process(Item({**request().props, **before.props}, [], [], before.names))
     assert calendar.box.sql(count) == [(100,)]
+
+
+def test_a_room_counts_its_seats_and_answers_colleagues_alone(calendar: Calendar) -> None:
+    calendar.who = meetings.Mailbox("Room", OWNER, c.Booking(room=True, accepts=True, capacity=1))
+    crowd = request()
+    crowd.recipients.append(dict(crowd.recipients[0]))
+    calendar.process(crowd)
+    assert calendar.mids() == [] and len(calendar.sent()) == 1
+    assert b"There is room for 1, and 2 are invited." in calendar.box.call(GetOutgoing(10)).mails[0].raw
+    calendar.who = calendar.who._replace(internal=False)
+    assert calendar.process(request()) == {} and calendar.mids() == []
+    calendar.who = meetings.Mailbox("Alice", OWNER, c.Booking(accepts=True), internal=False)
+    calendar.process(request())
+    assert calendar.only().props[PidLidResponseStatus] == 5 and len(calendar.sent()) == 1, "seen, and not answered"
