@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from gromoxd.convert.html import html_to_text, text_to_html
@@ -33,7 +34,11 @@ def escaped(text: str) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    char = match.group()
+    return _escaped(match.group())
+
+
+@lru_cache(maxsize=8192)
+def _escaped(char: str) -> str:
     if char in "\\{}":
         return "\\" + char
     if char == "\n":

@@ -201,14 +201,19 @@ def _is_large(reading: Reading, mid: int, limit: int) -> bool:
     return found is not None and found.size > limit
 
 
-def _limit(tags: list[int] | None) -> int:
-    """How large a message may be; of all properties bodies are those that are there."""
+def _limit(tags: list[int] | None, path: list[int] | None = None) -> int:
+    """How large a message may be; of all properties bodies are those that are there.
+
+    The size of a message says nothing of the body of one within: a contact may be no more than a vCard in its form.
+    """
     made = tags is not None and any(tag >> 16 in _BODY_IDS for tag in tags)
+    if made and path:
+        return -1
     return INLINE_BODY if made else INLINE_OCTETS
 
 
 def _long_open(reading: Reading, call: o.OpenMessage) -> bool:
-    return (bool(call.path) or needs_content(call.tags)) and _is_large(reading, call.mid, _limit(call.tags))
+    return (bool(call.path) or needs_content(call.tags)) and _is_large(reading, call.mid, _limit(call.tags, call.path))
 
 
 def _long_messages(reading: Reading, call: o.ReadMessages) -> bool:
@@ -219,7 +224,7 @@ def _long_messages(reading: Reading, call: o.ReadMessages) -> bool:
 
 
 def _long_value(reading: Reading, call: o.ReadValue) -> bool:
-    return _is_large(reading, call.mid, _limit([call.tag]))
+    return _is_large(reading, call.mid, _limit([call.tag], call.path))
 
 
 LONG: dict[type[Any], Any] = {

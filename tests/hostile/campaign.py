@@ -136,7 +136,7 @@ class Campaign(logging.Handler):
         digest = self.timed(what, lambda: digest_message(raw, received=received))
         call = c.Deliver(
             c.NewMessage(digest, raw, received), chance.choice(SENDERS), self.box.request_id(), b"", OWNER,
-            chance.random() < 0.5, "", chance.random() < 0.3,
+            chance.random() < 0.5, "", c.Booking(accepts=chance.random() < 0.3),
         )  # fmt: skip
         stored: c.Stored = self.write(call)
         made = self.count() - before

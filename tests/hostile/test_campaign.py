@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from gromoxd.exmdb import objects as o
+from gromoxd.mapi import proptags as p
 from tests.hostile.campaign import Campaign
 from tests.hostile.mails import MAILS
+from tests.store.conftest import Harness
+from tests.store.mapi.objects import save
+from tests.store.mapi.rulebox import deliver
 
 IN_LOOP = ("OpenMessage", "ReadValue", "GetPieces", "GetContents", "digest in the loop")
 LONGEST = 0.1
@@ -53,3 +58,13 @@ def test_an_error_in_the_log_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert campaign.count() == 1
     finally:
         campaign.close()
+
+
+def test_bodies_of_messages_within_are_made_on_a_thread(box: Harness) -> None:
+    """A contact in a winmail.dat is a vCard of 800 octets when its outer message is made anew, and a body of 40 KB."""
+    mid = deliver(box, MAILS["winmail within"]).mid
+    save(box, {p.PidTagSubject: "changed"}, mid=mid, force=True)
+    assert box.box.is_long(o.OpenMessage(mid, [0], o.PROPS, [p.PidTagRtfCompressed]))
+    assert box.box.is_long(o.ReadValue(mid, p.PidTagRtfCompressed, 0, 100, [0]))
+    assert not box.box.is_long(o.OpenMessage(mid, [0]))
+    assert not box.box.is_long(o.OpenMessage(mid, [], o.PROPS, [p.PidTagRtfCompressed]))
