@@ -18,7 +18,7 @@ from gromoxd.convert.composeheader import header_fields, keywords, named_fields
 from gromoxd.convert.composemeeting import calendar_part
 from gromoxd.convert.composeparts import multipart, octets_entity, text_entity
 from gromoxd.convert.composereports import report_entity, report_kind, report_recipients
-from gromoxd.convert.headerlines import field, parametrised
+from gromoxd.convert.headerlines import field, id_words, parametrised
 from gromoxd.convert.item import Item, ItemAttachment
 from gromoxd.convert.keptentity import kept_entity
 from gromoxd.convert.keptheader import with_kept
@@ -72,7 +72,7 @@ def _message(item: Item, way: _Way) -> bytes:
         fields, entity = _tnef(item, head)
         head += b"".join(fields)
     entity = entity or _report(item, way) or _content(item, way)
-    if not item.props.get(PidTagInternetMessageId):
+    if not id_words(str(item.props.get(PidTagInternetMessageId) or "")):
         identity = hashlib.blake2b(head + entity, digest_size=15).hexdigest()
         head += f"Message-ID: <{identity}@{way.host}>\r\n".encode()
     return head + b"MIME-Version: 1.0\r\n" + entity

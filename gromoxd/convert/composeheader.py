@@ -220,9 +220,9 @@ def _identifiers(props: Bag, fields: list[bytes]) -> None:
         ("Message-ID", PidTagInternetMessageId), ("In-Reply-To", PidTagInReplyToId),
         ("References", PidTagInternetReferences),
     ):  # fmt: skip
-        text = h.clean(_text(props, tag)).strip()
-        if text:
-            fields.append(h.fold(name, text.split()))
+        words = h.id_words(_text(props, tag))
+        if words:
+            fields.append(h.fold(name, words))
 
 
 def _conversation(props: Bag, fields: list[bytes]) -> None:

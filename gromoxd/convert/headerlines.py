@@ -130,12 +130,25 @@ def address_list(name: str, mailboxes: list[str]) -> bytes:
     """An address field (RFC 5322 3.6.3), folded between and, where they are long, within its mailboxes."""
     words: list[str] = []
     for number, box in enumerate(mailboxes, 1):
-        end = "," if number < len(mailboxes) else ""
-        if len(box) > LINE - 10 and '"' not in box:
-            words += (box + end).split(" ")
-        else:
-            words.append(box + end)
+        words += box_words(box + ("," if number < len(mailboxes) else ""))
     return fold(name, words)
+
+
+def box_words(box: str) -> list[str]:
+    """Where a mailbox may be folded: where it is long, between its words, and before its address."""
+    if len(box) <= LINE - 10:
+        return [box]
+    if '"' not in box:
+        return box.split(" ")
+    shown, bracket, address = box.rpartition(" <")
+    if not bracket:
+        return [box]
+    return [*([shown] if '"' in shown else shown.split(" ")), "<" + address]
+
+
+def id_words(text: str) -> list[str]:
+    """Message ids (RFC 5322 3.6.4), without those that fit on no line."""
+    return [word for word in clean(text).split() if len(octets(word)) <= LONGEST]
 
 
 # ------------------------------------------------------------------------------------------ parameters

@@ -75,8 +75,10 @@ def with_kept(item: Item, made: Sequence[bytes]) -> list[bytes]:
     for name, value in known.fields:
         lowered = name.lower()
         if lowered in same or (lowered not in ours and lowered not in _SAYS and lowered not in _RECIPIENTS):
-            kept.append(_written(name, value))
-            there.add(lowered)
+            written = _written(name, value)
+            if lowered not in _IDS or len(written) > len(name) + 3:  # of an id that fits on no line nothing is left
+                kept.append(written)
+                there.add(lowered)
     return kept + [field for field in made if (name := name_of(field)) not in there and not _implied(name, same)]
 
 
@@ -166,7 +168,7 @@ def _written(name: str, value: bytes) -> bytes:
     if lowered in _PEOPLE:
         return address_field(name, parse_addresses(value))
     if lowered in _IDS:
-        return h.fold(name, h.clean(decode_header(value)).split())
+        return h.fold(name, h.id_words(decode_header(value)))
     return h.field(name, decode_header(value))
 
 
@@ -191,7 +193,7 @@ def address_field(name: str, addresses: Iterable[Address]) -> bytes:
             if comma:
                 words[-1] += ","
             box = h.mailbox(*person(address))
-            words += [box] if '"' in box else box.split(" ")
+            words += h.box_words(box)
             comma = True
         elif address.mailbox is not None:
             if comma and not group:

@@ -104,3 +104,16 @@ def test_what_is_no_header_does_no_harm() -> None:
     assert kept("A: made\r\nA: again\r\n") == [b"A: made\r\n", b"A: again\r\n"]
     assert max(map(len, b"".join(kept(f"X-B: {'c' * 3000}\r\nTo: {'d' * 3000}\r\n")).split(b"\r\n"))) <= 998
     assert transport_headers("X: a\0b\xe4\r\n".encode("latin-1")) == "X: ab\u00e4\r\n"
+
+
+def test_no_line_is_too_long() -> None:
+    long = "x" * 1200
+    head = f'Message-ID: <{long}@b>\r\nReferences: <1@b> <{long}\u20ac@b>\r\nTo: "{long[:950]}" <{long[:880]}@b>\r\n'
+    head += f'Cc: \u20ac{long} <"{long[:600]} y"@b>\r\nFrom: g: \u20ac{long} <"a b"@c>;\r\n\r\n'
+    for bcc in (False, True):
+        raw = compose(item_of_mime(head.encode(), received=0), host="example.test", bcc=bcc)
+        assert max(map(len, raw.split(b"\r\n"))) <= 998
+        assert raw.count(b"Message-ID:") == 1
+        found = dict(unfold_fields(raw))
+        assert found[b"References"] == b"<1@b>" and len(found[b"Message-ID"]) < 100
+        assert [one.host for one in parse_addresses(found[b"To"])] == [b"b"]
