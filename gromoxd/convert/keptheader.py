@@ -76,7 +76,8 @@ def with_kept(item: Item, made: Sequence[bytes]) -> list[bytes]:
         lowered = name.lower()
         if lowered in same or (lowered not in ours and lowered not in _SAYS and lowered not in _RECIPIENTS):
             written = _written(name, value)
-            if lowered not in _IDS or len(written) > len(name) + 3:  # of an id that fits on no line nothing is left
+            nothing = lowered in _IDS and len(written) <= len(name) + 3
+            if not nothing or (not value and lowered != "message-id"):  # of an id too long for a line nothing is left
                 kept.append(written)
                 there.add(lowered)
     return kept + [field for field in made if (name := name_of(field)) not in there and not _implied(name, same)]
