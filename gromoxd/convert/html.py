@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gromoxd.convert.htmltext import MAX_HTML, html_to_text
+from gromoxd.convert.htmlbounds import TooMuch, bounded
+from gromoxd.convert.htmltext import MAX_HTML, html_to_text, stripped_text
 
 __all__ = ["MAX_HTML", "clean_html", "html_to_text", "text_fragment", "text_to_html"]
 
@@ -81,11 +82,18 @@ _FETCHES: Final = re.compile(r"url\s*\(|image-set|image\s*\(|expression|@import|
 
 def clean_html(html: str) -> str:
     """The document's body without what runs or is dangerous: scripts, handlers, forms, frames, style sheets, foreign
-    schemes. Tables, styles of elements, links and images (cid: too) stay. The result is a fragment."""
+    schemes. Tables, styles of elements, links and images (cid: too) stay. The result is a fragment.
+
+    What would take long, however it is made, is shown as text."""
     import nh3  # only where HTML is shown
 
+    html = html[:MAX_HTML].replace("\0", "")
+    try:
+        html = bounded(html, _ALLOWED)
+    except TooMuch:
+        return f"<div>{text_fragment(stripped_text(html))}</div>"
     return nh3.clean(
-        html[:MAX_HTML].replace("\0", ""), tags=set(_ALLOWED), clean_content_tags={"script", "style", "title", "head"},
+        html, tags=set(_ALLOWED), clean_content_tags={"script", "style", "title", "head"},
         attributes={"*": set(_EVERYWHERE), **{tag: set(names) for tag, names in _ATTRIBUTES.items()}},
         attribute_filter=_kept_attribute, url_schemes=_SCHEMES | {"data"}, link_rel="noopener noreferrer nofollow",
         strip_comments=True, filter_style_properties=set(_STYLES),

@@ -56,14 +56,14 @@ def html_to_text(html: str) -> str:
         for at in range(0, len(data), _PIECE):
             parser.feed(data[at : at + _PIECE])
             if writer.depth > MAX_DEPTH:
-                return _stripped(html[:MAX_HTML])
+                return stripped_text(html[:MAX_HTML])
         parser.close()
     except etree.XMLSyntaxError:
-        return _stripped(html[:MAX_HTML])
+        return stripped_text(html[:MAX_HTML])
     return writer.result()
 
 
-def _stripped(html: str) -> str:
+def stripped_text(html: str) -> str:
     """Text of what the parser does not take: tags go."""
     text = _BREAKING.sub("\n", _UNSEEN.sub("", html))
     return unescape_html(_TAG.sub("", text)).replace("\0", "").strip().replace("\r\n", "\n").replace("\n", "\r\n")
