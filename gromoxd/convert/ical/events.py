@@ -49,6 +49,10 @@ from gromoxd.mapi.recurrence import AppointmentRecurrencePattern, RecurFrequency
 EXCEPTION_CLASS: Final = "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}"
 MAX_UID: Final = 2_000
 _ANSWERS = {"ACCEPTED": "Pos", "DECLINED": "Neg"}
+SIDE_EFFECTS: Final = 0x0171
+"""seOpenToDelete, seCoerceToInbox, seOpenToCopy, seOpenToMove, seOpenForCtxMenu ([MS-OXOCAL] 2.2.2.2)."""
+REQUEST_SIDE_EFFECTS: Final = 0x1C61
+"""seOpenToDelete, seOpenToCopy, seOpenToMove, and that none of them can be undone ([MS-OXOCAL] 2.2.5.1)."""
 _MEETING, _RECEIVED, _CANCELED = 1, 2, 4
 _TIMES = frozenset(("DTSTART", "DTEND", "DURATION", "UID", "RECURRENCE-ID", "ORGANIZER", "ATTENDEE", "X-MS-OLK-SENDER",
                     "ATTACH"))  # fmt: skip
@@ -222,6 +226,8 @@ def _put_state(bag: Bag, component: Component, item: Item, context: Context, par
     bag[n.PidLidFInvited] = meeting and boolean(component.value("X-MICROSOFT-ISDRAFT")) is not True
     bag[n.PidLidResponseStatus] = _response(bag, context, meeting, partstat)
     bag[p.PidTagIconIndex] = _icon(method, bag, meeting)
+    if method in ("", "PUBLISH", "REQUEST"):
+        bag[n.PidLidSideEffects] = REQUEST_SIDE_EFFECTS if method == "REQUEST" else SIDE_EFFECTS
     bag[n.PidLidRecurring] = False
     if method in ("REQUEST", "ADD", "CANCEL"):
         intended = intended_status(component)
@@ -251,7 +257,7 @@ def _response(bag: Bag, context: Context, meeting: bool, partstat: str) -> int:
 
 
 def _icon(method: str, bag: Bag, meeting: bool) -> int:
-    """PidTagIconIndex ([MS-OXOCAL] 2.2.1.49)."""
+    """PidTagIconIndex ([MS-OXOMSG] 2.2.1.10)."""
     answer = str(bag[p.PidTagMessageClass]).rpartition(".")[2]
     found = {"Request": 0x404, "Pos": 0x405, "Neg": 0x406, "Tent": 0x407, "Canceled": 0x408}.get(answer)
     return found if found is not None else 0x402 if meeting else 0x400

@@ -144,11 +144,12 @@ def _vevent(
     recurrence: AppointmentRecurrencePattern | None = None,
     *,
     replaced: bytes = b"",
+    uid: bytes = b"",
     inline: bool,
 ) -> bytes:
     bag = item.props
     kept, parts = keeping.own_components(keeping.get(item, keeping.LINES))
-    body = [_uid(bag), *write_stamps(bag, method)]
+    body = [uid or _uid(bag), *write_stamps(bag, method)]
     body += _times(item, method, clock, uses)
     if replaced:
         body.append(replaced)
@@ -300,6 +301,7 @@ def _exceptions(
     value = item.props[n.PidLidAppointmentRecur]
     as_it_was = bool(kept) and isinstance(value, bytes) and kept[0] == keeping.digest(value)
     embedded = _embedded(item, clock.zone)
+    uid = _uid(item.props)
     found: list[bytes] = []
     room = MAX_REPEATED
     for info, extended in list(recurrence.exceptions())[:MAX_EXCEPTIONS]:
@@ -316,7 +318,8 @@ def _exceptions(
         its = clock._replace(all_day=bool(made.props.get(n.PidLidAppointmentSubType)))
         if not clock.all_day and own is not None and not its.all_day:
             its = its._replace(zone=_zone(own.props, recurring=False) or UTC) if not clock.floating else its
-        found.append(_vevent(made, method, its, uses, replaced=clock.field("RECURRENCE-ID", at), inline=inline))
+        replaces = clock.field("RECURRENCE-ID", at)
+        found.append(_vevent(made, method, its, uses, replaced=replaces, uid=uid, inline=inline))
         room -= len(found[-1])
     return found
 

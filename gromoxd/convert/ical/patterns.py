@@ -47,7 +47,8 @@ def template(rule: Rule, start: int) -> tuple[RecurrencePattern, bool] | None:
     if found is None:
         return None
     pattern, loose = found
-    return pattern._replace(start_date=first * DAY, first_dow=rule.week_start), loose
+    week_start = rule.week_start if pattern.pattern_type == PatternType.Week else 0
+    return pattern._replace(start_date=first * DAY, first_dow=week_start), loose
 
 
 def _first_day(rule: Rule, day: int) -> int:
@@ -108,7 +109,7 @@ def _monthly(rule: Rule, day: int, number: int) -> Template:
         if period != 1 or not every:
             return None
         period = every
-    return _of_months(rule, day, number, period, RecurFrequency.Monthly if period % 12 else RecurFrequency.Yearly)
+    return _of_months(rule, day, number, period)
 
 
 def _yearly(rule: Rule, day: int, number: int) -> Template:
@@ -118,11 +119,11 @@ def _yearly(rule: Rule, day: int, number: int) -> Template:
             return None
         months = (month_of(day) % 12 + 1,)
     if len(months) == 1:
-        return _of_months(rule, day, number, 12 * rule.interval, RecurFrequency.Yearly)
+        return _of_months(rule, day, number, 12 * rule.interval)
     every = _every(months)
     if rule.interval != 1 or not every or rule.positions:
         return None  # BYSETPOS counts within the year
-    return _of_months(rule, day, number, every, RecurFrequency.Monthly)
+    return _of_months(rule, day, number, every)
 
 
 def _every(months: Sequence[int]) -> int:
@@ -131,8 +132,9 @@ def _every(months: Sequence[int]) -> int:
     return period if 12 % len(months) == 0 and all(m - months[0] == i * period for i, m in enumerate(months)) else 0
 
 
-def _of_months(rule: Rule, day: int, number: int, period: int, frequency: int) -> Template:
-    """Monthly and Monthly Nth, with the yearly ones (2.1.3.2.2.3 to 2.1.3.2.2.6)."""
+def _of_months(rule: Rule, day: int, number: int, period: int) -> Template:
+    """Monthly and Monthly Nth, with the yearly ones: every other year is 24 months (2.1.3.2.2.3 to 2.1.3.2.2.6)."""
+    frequency = RecurFrequency.Yearly if period == 12 else RecurFrequency.Monthly
     if rule.days:
         return _nth(rule, period, frequency)
     numbers = rule.month_days or (number,)
@@ -434,7 +436,7 @@ def _write_weekly(pattern: RecurrencePattern) -> list[str]:
 def _months(pattern: RecurrencePattern) -> tuple[list[str], int]:
     """FREQ, INTERVAL and BYMONTH of a pattern of months; the shortest that such a month is."""
     month = month_of(pattern.start_date // DAY)
-    if pattern.period % 12 == 0 and pattern.recur_frequency == RecurFrequency.Yearly:
+    if pattern.period % 12 == 0:
         shortest = 28 if month % 12 == 1 else month_start(month)[1]
         return ["FREQ=YEARLY", *_interval(pattern.period // 12), f"BYMONTH={month % 12 + 1}"], shortest
     return ["FREQ=MONTHLY", *_interval(pattern.period)], 28

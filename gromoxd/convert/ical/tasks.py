@@ -126,7 +126,7 @@ def _put_progress(bag: Bag, todo: Component, context: Context) -> None:
 
 
 def _recur(item: Item, todo: Component, first: Moment, context: Context) -> None:
-    """PidLidTaskRecurrence ([MS-OXOTASK] 2.2.2.2.15): days, whatever the time of day."""
+    """PidLidTaskRecurrence ([MS-OXOTASK] 2.2.2.2.15): days, whatever the time of day, and none of them left out."""
     zone = context.zones.of(first)
     wanted = recurrence_set(todo, first, zone, context.zones, ())
     if wanted is None:
@@ -139,14 +139,13 @@ def _recur(item: Item, todo: Component, first: Moment, context: Context) -> None
         wanted.without_days,
     )
     laid = lay(days)
-    gone = laid.deleted | {original // 1440 * 1440 for original in laid.moved.values()}
-    value = laid.pattern._replace(deleted_instance_dates=tuple(sorted(gone))).encode()
+    value = laid.pattern.encode()
     bag = item.props
     bag[n.PidLidTaskRecurrence] = value
     bag[n.PidLidTaskFRecurring] = True
     bag[n.PidLidTaskDeadOccurrence] = False
     bag[p.PidTagIconIndex] = 0x501
-    if not laid.plain or len(todo.all("RRULE")) != 1:
+    if not laid.plain or laid.deleted or laid.moved or len(todo.all("RRULE")) != 1:
         lines = [keeping.raw(each) for each in todo.lines if each.name in RECURRENCE_NAMES]
         keeping.put(item, keeping.RECURRENCE, [keeping.digest(value), *lines[: keeping.MAX_LINES]])
 

@@ -75,7 +75,7 @@ from gromoxd.mapi.proptags import (
 )
 
 SIDE_EFFECTS = 0x0171
-"""PidLidSideEffects of a calendar object ([MS-OXCMSG] 2.2.1.16): open to delete, copy, move, context menu; no frame."""
+"""PidLidSideEffects of a calendar object ([MS-OXOCAL] 2.2.2.2): open to delete, copy, move, context menu; inbox."""
 ICON_MEETING, ICON_SERIES = 0x402, 0x403
 CANCELED_PREFIX = "Canceled: "
 OWN = frozenset((

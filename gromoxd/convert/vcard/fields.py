@@ -217,7 +217,7 @@ EMAILS: Final = (
 """Display name, address type, address, original display name, original entry id ([MS-OXOCNTC] 2.2.1.2)."""
 
 SENSITIVITY: Final = {"PUBLIC": 0, "PERSONAL": 1, "PRIVATE": 2, "CONFIDENTIAL": 3}
-"""CLASS, [MS-OXVCARD] 2.1.3.7.1."""
+"""CLASS, [MS-OXVCARD] 2.1.3.8.1."""
 
 
 def foreign(item: Item, name: PropertyName, kind: int) -> int:

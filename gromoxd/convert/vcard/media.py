@@ -1,4 +1,4 @@
-"""Pictures and certificates of contacts: PHOTO and KEY, [MS-OXVCARD] 2.1.3.1.4 and 2.1.3.7.2."""
+"""Pictures and certificates of contacts: PHOTO and KEY, [MS-OXVCARD] 2.1.3.1.4 and 2.1.3.8.2."""
 
 from __future__ import annotations
 

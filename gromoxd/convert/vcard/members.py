@@ -63,7 +63,7 @@ def set_members(item: Item, members: Iterable[Member]) -> None:
 
 
 def _stream(entries: list[bytes]) -> bytes:
-    """[MS-OXOCNTC] 2.2.2.2.4 PidLidDistributionListStream, ended by two zeros."""
+    """[MS-OXOCNTC] 2.2.2.2.4 PidLidDistributionListStream, ended by two zeros; BuildVersion is nobody's, 0."""
     size = sum(map(len, entries))
     parts = [_STREAM.pack(_STREAM_VERSION, 0, 0, 0, len(entries), size, size, 0)]
     for entry in entries:

@@ -302,7 +302,7 @@ class _Reader:
         return True
 
     def sensitivity(self, line: ContentLine) -> bool:
-        """CLASS, [MS-OXVCARD] 2.1.3.7.1."""
+        """CLASS, [MS-OXVCARD] 2.1.3.8.1."""
         value = fields.SENSITIVITY.get(line.value.strip().upper())
         if value is None:
             return False

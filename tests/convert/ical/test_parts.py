@@ -107,7 +107,7 @@ def test_task_series() -> None:
     assert isinstance(value, bytes)
     pattern = RecurrencePattern.decode(value)
     assert (pattern.pattern_type, pattern.occurrence_count) == (PatternType.Week, 4)
-    assert pattern.deleted_instance_dates == (minutes_of(datetime(2024, 4, 8)),)
+    assert pattern.deleted_instance_dates == ()  # [MS-OXOTASK] 2.2.2.2.15 allows none: the lines are kept
     assert found.props[n.PidLidTaskFRecurring] is True
     made = lines_of(found)
     assert "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=4" in made and "EXDATE;VALUE=DATE:20240408" in made
