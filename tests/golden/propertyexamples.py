@@ -64,6 +64,34 @@ DAILY = r.AppointmentRecurrencePattern(
     ),
     8 * 60, 8 * 60 + 30,
 )  # fmt: skip
+N_MONTHLY = bytes.fromhex(
+    "043004300c200300000060ae000003000000000000004100000003000000222000000a00000000000000020000006028"
+    "c50c4028c70c02000000002ec50c4028c70c8028c30c6027d50c063000000930000048030000fc03000002004831c50c"
+    "fc31c50ca82bc50c0000882bc70c3c2cc70c882bc70c10000d000c006e6577206c6f636174696f6e0000000004000000"
+    "0000000000000000040000000000000000000000882bc70c3c2cc70c882bc70c0c006e006500770020006c006f006300"
+    "6100740069006f006e000000000000000000"
+)
+"""[MS-OXOCAL] 4.1.1.4, "N-Monthly Recurrence BLOB with Exceptions": the third day of weekends of every third month."""
+_PLACE = "new location"
+_STAYS = (minutes(2008, 8, 9, 14), minutes(2008, 8, 9, 17), minutes(2008, 8, 9, 14))
+N_MONTHLY_VALUE = r.AppointmentRecurrencePattern(
+    r.RecurrencePattern(
+        r.RecurFrequency.Monthly, r.PatternType.MonthNth, period=3, first_date_time=0xAE60, week_days=0x41, n=3,
+        end_type=r.EndType.EndAfterNOccurrences, occurrence_count=10, start_date=minutes(2008, 2, 9),
+        end_date=minutes(2010, 5, 8),
+        deleted_instance_dates=(minutes(2008, 5, 10), minutes(2008, 8, 9)),
+        modified_instance_dates=(minutes(2008, 5, 11), minutes(2008, 8, 9)),
+    ),
+    14 * 60, 17 * 60,
+    (
+        r.ExceptionInfo(minutes(2008, 5, 11, 14), minutes(2008, 5, 11, 17), minutes(2008, 5, 10, 14), 0),
+        r.ExceptionInfo(*_STAYS, 0x0010, location=_PLACE.encode()),
+    ),
+    (
+        r.ExtendedException(r.ChangeHighlight()),
+        r.ExtendedException(r.ChangeHighlight(), *_STAYS, None, _PLACE),
+    ),
+)  # fmt: skip
 HEBREW = r.AppointmentRecurrencePattern(
     r.RecurrencePattern(
         r.RecurFrequency.Yearly, r.PatternType.Month, period=12, first_date_time=0x000A7580,
@@ -116,6 +144,15 @@ VOTING = bytes.fromhex(
     "0401 03590065007300 03590065007300 024e006f00 024e006f00 054d0061007900620065 00 054d006100790062006500"
 )
 
+INSTANCE = bytes.fromhex(
+    "040000008200e00074c5b7101a82e008 07d8 05 1c 3046642b576ac801 0000000000000000 10000000"
+    "622c639e40d09342b747a1672730cbba"
+)
+INSTANCE_UID = (
+    "040000008200E00074C5B7101A82E008000000003046642B576AC801000000000000000010000000622C639E40D09342B747A1672730CBBA"
+)
+"""The UID in the calendar that [MS-OXCICAL] prints for it: the date is not in it."""
+
 _recurrence = (r.AppointmentRecurrencePattern.decode, r.AppointmentRecurrencePattern.encode)
 _definition = (TimeZoneDefinition.decode, TimeZoneDefinition.encode)
 _goid = (GlobalObjectId.decode, GlobalObjectId.encode)
@@ -124,6 +161,7 @@ EXAMPLES: dict[str, Example] = {
     "oxocal-4.1.1.1": Example("MS-OXOCAL 4.1.1.1", c.WEEKLY, WEEKLY, *_recurrence),
     "oxocal-4.1.1.2": Example("MS-OXOCAL 4.1.1.2", c.WEEKLY_EXCEPTION, WEEKLY_EXCEPTION, *_recurrence),
     "oxocal-4.1.1.3": Example("MS-OXOCAL 4.1.1.3", c.DAILY, DAILY, *_recurrence),
+    "oxocal-4.1.1.4": Example("MS-OXOCAL 4.1.1.4", N_MONTHLY, N_MONTHLY_VALUE, *_recurrence),
     "oxocal-4.1.1.6": Example("MS-OXOCAL 4.1.1.6", c.HEBREW, HEBREW, *_recurrence),
     "oxocal-4.1.4": Example("MS-OXOCAL 4.1.4", c.DEFINITION, PACIFIC, *_definition),
     "oxocal-4.1.5": Example(
@@ -132,6 +170,10 @@ EXAMPLES: dict[str, Example] = {
     "oxocal-goid": Example(
         "MS-OXOCAL 4, PidLidGlobalObjectId", c.GLOBAL_ID,
         GlobalObjectId(bytes.fromhex("2a5844b3a444f74a9c246c60886f116b"), 0x01C873E461D42550, 2008, 3, 25), *_goid,
+    ),
+    "oxcical-instance": Example(
+        "MS-OXCICAL, Organizer's Cancellation of an Instance: PidLidGlobalObjectId", INSTANCE,
+        GlobalObjectId(bytes.fromhex("622c639e40d09342b747a1672730cbba"), 0x01C86A572B644630, 2008, 5, 28), *_goid,
     ),
     "asemail-4.3-1": Example(
         "MS-ASEMAIL 4.3, first", c.GLOBAL_ID_HEX,

@@ -16,6 +16,8 @@ from tests.golden.propertyexamples import (
     DELEGATE_PREFIX,
     EXAMPLES,
     INBOX_CHANGE,
+    INSTANCE,
+    INSTANCE_UID,
     SEARCHED,
     Example,
     filetime,
@@ -76,6 +78,10 @@ def test_uids() -> None:
         "040000008200E00074C5B7101A82E00800000000E040C9C12685C4010000000000000000100000000BF0ED4B6E4EE94E9E39E3867B378EF3"
     )
     assert GlobalObjectId.decode(c.GLOBAL_ID_VCAL).uid == "{81412D3C-2A24-4E9D-B20E-11F7BBE92799}"
+
+
+def test_uid_of_an_instance() -> None:
+    assert GlobalObjectId.decode(INSTANCE).uid == INSTANCE_UID
 
 
 def test_creation_time() -> None:
