@@ -114,14 +114,18 @@ def gromox(
 @click.option(
     "--since", metavar="YYYY-MM-DD", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived on that day or later."
 )
+@click.option(
+    "--largest", metavar="MB", type=click.IntRange(1, 1 << 20), default=1024, show_default=True,
+    help="Leave out messages that are larger.",
+)  # fmt: skip
 @click.option("--delete", is_flag=True, help="Delete what was brought before and is gone from the source since.")
 @dry_run
 @json_option
 @pass_site
 def imap(
     site: Site, name: str, url: str, password_stdin: bool, password_file: str | None, token: bool, no_verify: bool,
-    plaintext: bool, pairs: tuple[str, ...], exclude: tuple[str, ...], since: datetime | None, delete: bool,
-    dry_run: bool, as_json: bool,
+    plaintext: bool, pairs: tuple[str, ...], exclude: tuple[str, ...], since: datetime | None, largest: int,
+    delete: bool, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Copy from another server by IMAP. URL is imaps://user@host[:port][/folder], or imap:// with STARTTLS.
 
@@ -136,7 +140,9 @@ def imap(
         address = Address.parse(url)
         places = mapping(pairs)
         password = _password(password_file) if password_file else password_from(password_stdin, confirm=False)
-        source = ImapSource(address, password, verify=not no_verify, plaintext=plaintext, token=token)
+        source = ImapSource(
+            address, password, verify=not no_verify, plaintext=plaintext, token=token, largest=largest << 20
+        )
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     options = Options(since.date() if since is not None else None, delete)

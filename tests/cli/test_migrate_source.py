@@ -31,6 +31,9 @@ class Client:
                 raise self.answers[uid]
         return {uid: self.answers[uid] for uid in uids if uid in self.answers}
 
+    def begin(self) -> None:
+        """Nothing to count."""
+
     def shutdown(self) -> None:
         """Nothing to close."""
 

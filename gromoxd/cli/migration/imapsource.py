@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, Final, NamedTuple, TypeVar, cast
 
 import gevent
 from gevent.lock import RLock
-from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError, ProtocolError
 
+from gromoxd.cli.migration.imapbounds import BoundedClient
 from gromoxd.cli.migration.outcome import Stopped
 from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 
@@ -27,6 +27,8 @@ MOST_TRIES: Final = 8
 """Connections made in vain, one after the other, before it is given up."""
 PIECE: Final = 1 << 20
 """Octets of a large message that are asked for at once."""
+LARGEST: Final = 1 << 30
+"""Octets of a message; a larger one is not taken."""
 AT_ONCE: Final = 500
 """Messages whose flags are asked for at once: a command of more than 8,000 octets is too long for some servers."""
 SYSTEM: Final = {
@@ -108,13 +110,14 @@ class ImapSource:
 
     def __init__(
         self, address: Address, password: str, *, verify: bool = True, plaintext: bool = False, token: bool = False,
-        first_pause: float = FIRST_PAUSE,
+        first_pause: float = FIRST_PAUSE, largest: int = LARGEST,
     ) -> None:  # fmt: skip
         if plaintext and address.host.lower() not in LOCAL:
             raise ValueError("an unencrypted connection is for this host only")
         self.address = address
         self._password, self._token, self._plaintext = password, token, plaintext
         self._first_pause = first_pause
+        self.largest = largest
         self._context = ssl.create_default_context()
         if not verify:
             self._context.check_hostname = False
@@ -158,13 +161,14 @@ class ImapSource:
                 self._connections += 1
                 if self._folder is not None:
                     self._select_again(self._folder)
+            self._client.begin()
             return work(self._client), None
         except (IMAPClientError, *LOST, Stopped, ValueError, KeyError) as error:
             return None, error
 
     def _connected(self) -> Any:
         address = self.address
-        client = IMAPClient(
+        client = BoundedClient(
             address.host, address.port, ssl=address.tls, ssl_context=self._context, timeout=TIMEOUT
         )  # fmt: skip
         try:
@@ -201,8 +205,9 @@ class ImapSource:
         client, self._client = self._client, None
         if client is not None:
             try:
+                client.begin()
                 client.logout()
-            except (IMAPClientError, OSError):
+            except (IMAPClientError, OSError, Stopped):
                 return
 
     # ------------------------------------------------------------------------------------------ folders
@@ -291,7 +296,7 @@ class ImapSource:
             return found
 
     def body_into(self, file: BinaryIO, uid: int) -> int:
-        """A message of any size into a file; its octets."""
+        """A message into a file; its octets. ProtocolError when it is longer than it may be."""
         size = 0
         while True:
             piece = self._piece(uid, size)
@@ -299,6 +304,8 @@ class ImapSource:
             size += len(piece)
             if len(piece) < PIECE:
                 return size
+            if size > self.largest:
+                raise ProtocolError(f"the message is longer than {self.largest} octets")
 
     def _piece(self, uid: int, offset: int) -> bytes:
         def work(client: Any) -> bytes:

@@ -244,7 +244,9 @@ class FolderSync:
 
     def _store(self, uid: int, summary: Summary, raw: bytes | None, strays: dict[bytes, list[_Stray]]) -> None:
         where = f"{self.label}, uid {uid}"
-        if summary.size > LARGE:
+        if summary.size > self.source.largest:
+            self.outcome.fail(where, f"larger than {self.source.largest} octets")
+        elif summary.size > LARGE:
             self.target.start(where, partial(self._store_large, uid, summary), summary.size)
         elif raw is None:
             self.outcome.fail(where, "the server does not give it")
@@ -263,7 +265,12 @@ class FolderSync:
 
     def _store_large(self, uid: int, summary: Summary) -> None:
         with tempfile.TemporaryFile() as spool:
-            if not self.source.body_into(spool, uid):
+            try:
+                size = self.source.body_into(spool, uid)
+            except (Stopped, IMAPClientError) as error:
+                self.outcome.fail(f"{self.label}, uid {uid}", str(error)[:200])
+                return
+            if not size:
                 self.outcome.fail(f"{self.label}, uid {uid}", "the server does not give it")
                 return
             self._added(uid, summary, lambda source: self.target.append(
