@@ -26,6 +26,9 @@ class Options(Result, frozen=True):
     `store`, `folder`: it is no mail but to be appended to this folder of the store of this owner (an address, or a
     domain for its public store) in the name of the sender, who has it back when that cannot be done. `delegated_by`:
     local recipients get it as this user's delegates (`Deliver.represents`).
+
+    `submitter`: who put it here when that was a delegate of the owner, and `as_owner` whether he did so as the owner:
+    the relay looks up whether he still is one when it is due.
     """
 
     notify: int = 0
@@ -39,6 +42,8 @@ class Options(Result, frozen=True):
     store: str = ""
     folder: int = 0
     delegated_by: str = ""
+    submitter: str = ""
+    as_owner: bool = False
 
 
 class Outgoing(Result, frozen=True):

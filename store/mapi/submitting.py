@@ -100,6 +100,7 @@ def submit_message(tx: Transaction, call: g.SubmitMessage) -> g.Submitted:
     options = g.Options(
         _notify(data.props), False, "", "" if guest else represents, send_as,
         data.props.get(p.PidTagDeleteAfterSubmit) is True, -1 if call.stays else _sent_folder(tx, data.props),
+        submitter=sender.lower() if guest else "", as_owner=guest and as_owner,
     )  # fmt: skip
     row, data = _prepare(tx, row, data, sender, represents or tx.identity.owner, send_as)
     id_ = _send_source(tx, data.cid, sender=sender, recipients=recipients, due=due, mid=row.mid, options=options)
@@ -302,7 +303,8 @@ def _judged(tx: Transaction, head: bytes, options: g.Options, sender: str, as_ow
     send_as = as_owner if guest else options.send_as or signed != {actor}
     envelope_id = options.envelope_id if _ENVELOPE_ID.fullmatch(options.envelope_id) else ""
     return g.Options(
-        options.notify, options.whole, envelope_id, represents, send_as, options.delete, options.sent_fid
+        options.notify, options.whole, envelope_id, represents, send_as, options.delete, options.sent_fid,
+        submitter=actor if guest else "", as_owner=guest and as_owner and actor not in signed | named,
     )  # fmt: skip
 
 

@@ -127,6 +127,34 @@ def test_in_the_name_of_another(site: Site, kind: int, send_as: bool, sent: bool
     assert (status["Status"], site.server.mails) == ("5.7.60", [])  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "sent"),
+    [(x.DELEGATES, 0, False), (x.SENDERS, 0, False), (x.SENDERS, x.DELEGATES, False), (x.DELEGATES, x.SENDERS, True),
+     (x.DELEGATES, x.DELEGATES, True)],
+)  # fmt: skip
+def test_a_delegate_who_is_none_any_more_when_it_is_due(site: Site, before: int, after: int, sent: bool) -> None:
+    site.store.call(BOSS, x.SetDelegates(before, [ALICE.maildir]), actor=BOSS.maildir)
+    signed = "" if before == x.SENDERS else f"Sender: <{ALICE.maildir}>\r\n"
+    raw = f"From: <{BOSS.maildir}>\r\n{signed}Subject: later\r\n\r\nt\r\n".encode()
+    due = int(site.store.mailbox(BOSS.maildir)._runner.tx.clock()) + 3600
+    call = g.SubmitMime(raw, ["x@elsewhere.test"], ALICE.maildir, b"", due=due)
+    site.store.call(BOSS, call, actor=ALICE.maildir)
+    site.store.call(BOSS, x.SetDelegates(before, []), actor=BOSS.maildir)
+    if after:
+        site.store.call(BOSS, x.SetDelegates(after, [ALICE.maildir]), actor=BOSS.maildir)
+    tx = site.store.mailbox(BOSS.maildir)._runner.tx
+    with tx.db:
+        tx.db.execute("UPDATE outgoing SET due = 0")
+    site.puller.ask(BOSS.maildir)
+    site.until(lambda: not site.waiting(BOSS))
+    if sent:
+        site.until(lambda: site.server.mails)
+        return
+    [raw] = site.until(lambda: inbox(site, ALICE.maildir))
+    assert b"550 5.7.60 alice@example.test may no longer send in the name of boss@example.test" in raw
+    assert not site.server.mails
+
+
 def test_one_bad_mail_does_not_hold_up_the_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*args: object) -> None:
         raise MapiError(Ec.ecUnknownUser, "no such mailbox")

@@ -17,6 +17,7 @@ from gevent.pool import Pool
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import outgoing as g
+from gromoxd.exmdb.access import GetRights
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
 from workers.common.sending import represented
 from workers.relay import report
@@ -168,7 +169,7 @@ class Puller:
         refused: list[int] = []
         new: list[NewMail] = []
         for mail in found.mails:
-            why = self._objection(found.owner, mail)
+            why = self._objection(where, found.owner, mail)
             try:
                 spooled = None if why else self._spooled(maildir, where, mail)
             except MapiError as error:
@@ -195,7 +196,7 @@ class Puller:
                 self._engine.add(id_)
         self._exmdb.call(where, g.OutgoingTaken(taken, refused), actor=SYSTEM)
 
-    def _objection(self, owner: str, mail: g.Outgoing) -> str:
+    def _objection(self, where: MailboxRef, owner: str, mail: g.Outgoing) -> str:
         """Why a mail is not sent, '' when it is."""
         if mail.size < 0:
             return LOST
@@ -203,7 +204,15 @@ class Puller:
         if o.represents and not self._may(owner, o):
             log.warning("sending refused", extra={"owner": owner, "represents": o.represents})
             return f"550 5.7.60 {owner} may not send in the name of {o.represents}"
+        if o.submitter and not self._still_may(where, o):
+            log.warning("sending refused", extra={"owner": owner, "delegate": o.submitter})
+            return f"550 5.7.60 {o.submitter} may no longer send in the name of {owner}"
         return ""
+
+    def _still_may(self, where: MailboxRef, o: g.Options) -> bool:
+        """Whether a delegate who submitted the mail, perhaps long ago, is one today. MapiError."""
+        rights = self._exmdb.call(where, GetRights(0, o.submitter), actor=SYSTEM)
+        return rights.send_as or (rights.delegate and not o.as_owner)
 
     def _may(self, owner: str, o: g.Options) -> bool:
         """Whether he may send so. A mailbox that is no more has no delegates: what waits behind the mail goes on."""
