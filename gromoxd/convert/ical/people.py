@@ -58,7 +58,9 @@ def read_people(component: Component, item: Item, user: str) -> str:
             continue
         if user and address.lower() == user.lower():
             own = attendee.param("PARTSTAT").upper() or "NEEDS-ACTION"
-        item.recipients.append(_recipient(attendee, address))
+        row = _recipient(attendee, address)
+        if not _is_first(item, row):
+            item.recipients.append(row)
     for tag, names in lists.items():
         if names:
             known = text_of(bag, tag)
@@ -67,6 +69,22 @@ def read_people(component: Component, item: Item, user: str) -> str:
         bag[p.PidTagResponseRequested] = bag[p.PidTagReplyRequested] = rsvp
         _strings(item)
     return own
+
+
+def _is_first(item: Item, row: Bag) -> bool:
+    """An attendee that is the organizer, as many programs list it: it is in the table already, and once."""
+    first = item.recipients[0] if item.recipients else row
+    if not number_of(first, p.PidTagRecipientFlags) & _ORGANIZER or number_of(row, p.PidTagRecipientType) != TO:
+        return False
+    address, name = _smtp(first), text_of(row, p.PidTagDisplayName)
+    if address.lower() != _smtp(row).lower():
+        return False
+    if text_of(first, p.PidTagDisplayName) == address != name:
+        first |= _person(name, address)
+        for tags in (_REPRESENTED, _SENDER):
+            if text_of(item.props, tags[5]) == address:
+                originate(item.props, tags, name, address)
+    return True
 
 
 def _strings(item: Item) -> None:
