@@ -97,6 +97,25 @@ def test_a_list_becomes_its_members(relay: Relay) -> None:
     assert sorted(sent) == ["x@elsewhere.test", "y@elsewhere.test"]
 
 
+@pytest.mark.parametrize("size", [10, 200_000])
+@pytest.mark.parametrize(("sender", "returns"), [("eve@made-up.test", ""), ("bob@example.test", "bob@example.test")])
+def test_members_elsewhere_send_no_reports_to_strangers(relay: Relay, sender: str, returns: str, size: int) -> None:
+    relay.server.always["RCPT y@elsewhere.test"] = b"550 5.1.1 unknown\r\n"
+    relay.gone(
+        relay.add(
+            "team@example.test",
+            sender=sender,
+            raw=b"Subject: s\r\n\r\n" + b"x" * 60 + b"\r\n" + b"yy\r\n" * (size // 4),
+        )
+    )
+    relay.until(lambda: not relay.disk.do(lambda spool: spool.ids()))
+    [(by, to, octets, _)] = relay.until(lambda: relay.server.mails)
+    assert (by, to, size < len(octets)) == (returns, ["x@elsewhere.test"], True)
+    reports = [raw for raw in inbox(relay, "bob@example.test") if b"delivery-status" in raw]
+    assert (len(inbox(relay, "alice@example.test")), len(reports)) == (1, 1 if returns else 0)
+    assert not [mail for mail in relay.server.mails if "eve@made-up.test" in mail[1]]
+
+
 def test_each_recipient_has_its_own_fate(relay: Relay) -> None:
     relay.server.always |= {
         "RCPT a@elsewhere.test": b"550 5.1.1 nobody\r\n", "RCPT b@elsewhere.test": b"450 4.2.0 later\r\n",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gromoxd.directory.model import User
+from gromoxd.directory.model import Domain, User
+from gromoxd.errors import MapiError
 from gromoxd.exmdb.access import GetRights
 from gromoxd.exmdb.api import SYSTEM, Exmdb, MailboxRef
 
@@ -32,3 +33,21 @@ def represented(directory: Directory, exmdb: Exmdb, owner: str, address: str, se
         return None
     rights = exmdb.call(directory.mailbox(user), GetRights(0, owner), actor=SYSTEM)
     return user if rights.send_as or (rights.delegate and not send_as) else None
+
+
+class Domains(Protocol):
+    """What is asked of the directory for `return_address`."""
+
+    def domain(self, name: str) -> Domain | None: ...
+
+
+def return_address(directory: Domains, sender: str) -> str:
+    """The envelope's sender of a list's mail to members elsewhere: somebody here, or else nobody (RFC 5321 4.5.5).
+
+    Whoever writes from outside may have made his address up, and lists have no owner to whom a report could go: of
+    a member who is not reached the log tells, not a stranger who never wrote to the list.
+    """
+    try:
+        return sender if sender and directory.domain(sender.rpartition("@")[2].lower()) is not None else ""
+    except MapiError:
+        return ""

@@ -18,6 +18,7 @@ from gromoxd.errors import MapiError
 from gromoxd.exmdb.api import Exmdb, MailboxRef
 from workers.common.body import Body
 from workers.common.delivery import Delivery, Job, Mailboxes, TracedBody
+from workers.common.sending import return_address
 from workers.common.trace import Trace
 from workers.lmtp import errors
 from workers.lmtp.session import LMTP, Envelope
@@ -128,8 +129,16 @@ class DeliveryService:
             if target.outside and self._hand_over is not None:
                 size, octets = body.outside()
                 token = body.fingerprint(envelope.sender, f"list {address}")
+                sender = return_address(self._directory, envelope.sender)
+                told = {
+                    "list": address,
+                    "sender": envelope.sender,
+                    "members": len(target.outside),
+                    "trace": body.trace_id,
+                }
+                log.info("list mail sent on" if sender else "list mail sent on without a return address", extra=told)
                 try:
-                    self._hand_over(token, envelope.sender, target.outside, size, octets)
+                    self._hand_over(token, sender, target.outside, size, octets)
                 except OSError as error:
                     log.warning("relay not reached", extra={"list": address, "error": str(error)})
                     failures[-1] = errors.OUT_OF_REACH

@@ -230,8 +230,11 @@ class Engine:
         reports = self._reports(tried, after, late, now)
         after = [replace(one, warned=True) if one.number in late else one for one in after]
 
+        apart = {one.address: tried.outcomes[one.number].apart for one in after if tried.outcomes[one.number].apart}
+
         def work(spool: Spool) -> tuple[float | None, list[int]]:
             made = [spool.add(new, now) for new in reports]
+            made += [spool.add_again(mail, address, members, now) for address, members in apart.items()]
             return spool.record(mail.id, after, added, now), made
 
         due, made = self._disk.do(work)

@@ -18,6 +18,7 @@ from gromoxd.exmdb.api import Exmdb, MailboxRef
 from gromoxd.exmdb.calls import Append, NewMessage
 from gromoxd.exmdb.pages import SEEN
 from workers.common.delivery import Delivery, Mailboxes, TracedBody
+from workers.common.sending import return_address
 from workers.common.trace import Trace
 from workers.relay.remote import blocks
 from workers.relay.schedule import Outcome
@@ -90,8 +91,11 @@ class Local:
         if found.verdict != Verdict.OK:
             return Route(outcome=BY_VERDICT[found.verdict])
         if found.list_name:
-            members = [user.username for user in found.users] + found.external
-            return Route(outcome=Outcome(2, "2.0.0", "sent to the members of the list", added=tuple(members)))
+            known = not sender or bool(return_address(self._directory, sender))
+            members = [user.username for user in found.users] + (found.external if known else [])
+            apart = () if known else tuple(found.external)
+            told = "sent to the members of the list"
+            return Route(outcome=Outcome(2, "2.0.0", told, added=tuple(members), apart=apart))
         return Route(user=found.users[0])
 
     def deliver(

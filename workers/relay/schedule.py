@@ -34,7 +34,8 @@ class Outcome:
     """How a try went: `code` 2 sent, 4 not now, 5 never. `status` is RFC 3463's, `text` what the server said.
 
     `server`: who said it, '' for this one. `told`: the server took over to tell the sender of success (RFC 3461 5.2.2).
-    `added`: addresses elsewhere of a list's members, which take the list's place.
+    `added`: addresses of a list's members, which take the list's place; `apart`: members elsewhere who get the mail
+    with the null sender, because its own may be made up.
     """
 
     code: int
@@ -43,6 +44,7 @@ class Outcome:
     server: str = ""
     told: bool = False
     added: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def after(recipient: Recipient, outcome: Outcome, created: float, now: float, po
     """The recipient after a try."""
     tried = replace(recipient, tries=recipient.tries + 1, status=outcome.status, text=outcome.text[:1000])
     if outcome.code == 2:
-        return replace(tried, state=EXPANDED if outcome.added else SENT)
+        return replace(tried, state=EXPANDED if outcome.added or outcome.apart else SENT)
     if outcome.code == 5:
         return replace(tried, state=FAILED)
     if now - created >= policy.expiry:

@@ -13,12 +13,13 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
 import msgspec
 
-from gromoxd.exmdb.outgoing import Options
+from gromoxd.exmdb.outgoing import NOTIFY_NEVER, Options
 from gromoxd.files import sync_folder
 from workers.relay.schedule import HELD, QUEUED, Recipient
 
@@ -176,6 +177,18 @@ class Spool:
         id_ = self._db.last_insert_rowid()
         self._add_recipients(id_, 0, new.recipients, now)
         return id_
+
+    def add_again(self, mail: Mail, name: str, recipients: Sequence[str], now: float) -> int:
+        """Take the octets of a mail here once more, for these, with the null sender; `name` tells it from others."""
+        token = blake2b(mail.token + name.encode(), digest_size=16).digest()
+        new = NewMail(token, "", "", recipients, mail.raw or b"", options=Options(NOTIFY_NEVER))
+        if mail.raw is None:
+            path = os.path.join(self.waiting, f"{token.hex()}.again")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            os.link(mail.path, path)
+            new = new._replace(path=path)
+        return self.add(new, now)
 
     def _install(self, path: str, token: bytes) -> None:
         os.replace(path, self._path(token))
