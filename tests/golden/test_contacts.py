@@ -42,6 +42,31 @@ END:vCard
 """RFC 2426 7: the cards of its authors. Neither has N, which the same document demands."""
 
 
+PERREAULT = """BEGIN:VCARD
+VERSION:4.0
+FN:Simon Perreault
+N:Perreault;Simon;;;ing. jr,M.Sc.
+BDAY:--0203
+ANNIVERSARY:20090808T1430-0500
+GENDER:M
+LANG;PREF=1:fr
+LANG;PREF=2:en
+ORG;TYPE=work:Viagenie
+ADR;TYPE=work:;Suite D2-630;2875 Laurier;
+ Quebec;QC;G1V 2M2;Canada
+TEL;VALUE=uri;TYPE="work,voice";PREF=1:tel:+1-418-656-9254;ext=102
+TEL;VALUE=uri;TYPE="work,cell,voice,video,text":tel:+1-418-262-6501
+EMAIL;TYPE=work:simon.perreault@viagenie.ca
+GEO;TYPE=work:geo:46.772673,-71.282945
+KEY;TYPE=work;VALUE=uri:
+ http://www.viagenie.ca/simon.perreault/simon.asc
+TZ:-0500
+URL;TYPE=home:http://nomis80.org
+END:VCARD
+"""
+"""RFC 6350 8: the card of its author."""
+
+
 def day(year: int, month: int, number: int) -> int:
     return minutes_of(datetime(year, month, number)) * 600_000_000
 
@@ -104,14 +129,13 @@ def contact(line: str) -> Item:
 
 
 WRITTEN = {
-    "3.1.2 N of lists": "N:Stevenson;John;Philip Paul;Dr.;Jr. M.D. A.C.P.",
     "3.1.5 BDAY with a time": "BDAY:1953-10-15",
     "3.1.5 BDAY with an offset": "BDAY:1987-09-27",
     "3.2.1 ADR": "ADR:;;123 Main Street;Any Town;CA;91921-1234;",
     "3.2.2 LABEL 0": "ADR:;;Mr.John Q. Public\\, Esq.\\nMail Drop: TNE QB\\n123 Main Street;;;;",
 }
-"""What is written in another way: a part of a name is one text in MAPI, a birthday is a day, ADR has its seven parts,
-and an address that is known as a whole alone is a street. All others have the value that they came with."""
+"""What is written in another way: a birthday is a day, ADR has its seven parts, and an address that is known as a whole
+alone is a street. All others have the value that they came with."""
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -153,3 +177,20 @@ def test_howes() -> None:
 def test_both_in_one_file() -> None:
     found = items_of((DAWSON + "\n\n" + HOWES).replace("\n", "\r\n").encode())
     assert [item.props[p.PidTagDisplayName] for item in found] == ["Frank Dawson", "Tim Howes"]
+
+
+def test_perreault() -> None:
+    (item,) = items_of(PERREAULT.replace("\n", "\r\n").encode())
+    assert item.props.items() >= {
+        p.PidTagDisplayName: "Simon Perreault", p.PidTagSurname: "Perreault", p.PidTagGivenName: "Simon",
+        p.PidTagGeneration: "ing. jr M.Sc.", p.PidTagGender: 2, p.PidTagWeddingAnniversary: day(2009, 8, 8),
+        p.PidTagCompanyName: "Viagenie", p.PidTagOfficeLocation: "Suite D2-630",
+        p.PidTagBusinessTelephoneNumber: "+1-418-656-9254;ext=102", p.PidTagMobileTelephoneNumber: "+1-418-262-6501",
+        n.PidLidEmail1EmailAddress: "simon.perreault@viagenie.ca", n.PidLidWorkAddressStreet: "2875 Laurier",
+        n.PidLidWorkAddressCity: "Quebec", n.PidLidWorkAddressPostalCode: "G1V 2M2", n.PidLidPostalAddressId: 2,
+        p.PidTagPersonalHomePage: "http://nomis80.org",
+    }.items()  # fmt: skip
+    written = to_vcard(item).decode().replace("\r\n ", "").split("\r\n")
+    source = PERREAULT.replace("\n ", "").replace('"', "").splitlines()
+    assert set(source) - set(written) == {"ANNIVERSARY:20090808T1430-0500"}
+    assert "ANNIVERSARY:20090808" in written

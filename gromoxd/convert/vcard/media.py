@@ -63,7 +63,10 @@ def photo_of(item: Item) -> bytes:
 
 
 def read_key(item: Item, line: ContentLine) -> bool:
-    """An X.509 certificate, in the container of [MS-OXOABK] 2.2.4.36; False for keys of other kinds."""
+    """An X.509 certificate, in the container of [MS-OXOABK] 2.2.4.36; False for keys of other kinds.
+
+    [MS-OXVCARD] 2.1.3.8.2 leaves the octets to [MS-OXOABK], and that to clients: tag, size, value as Outlook writes.
+    """
     found = line.octets()
     if found is None or not found[0].startswith(b"\x30") or len(found[0]) > 0xFFFF - _SETTING.size:
         return False

@@ -27,6 +27,7 @@ _ALIASES = {name: next(one for one, tag in fields.TEXTS.items() if tag == fields
 _ALIASES["X-MS-TEL"] = "TEL"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
 _GENDERS = {1: "F", 2: "M"}
+_LISTED = re.compile(r"[,\s]+")
 _WRITTEN_APART = frozenset(("FN", "X-EVOLUTION-FILE-AS", "X-MS-OFFICE"))
 
 
@@ -107,6 +108,8 @@ def said(line: ContentLine) -> tuple[object, ...]:
         company, *units = contentline.texts(line.value, ";")
         return name, f"{company};{'; '.join([unit for unit in units if unit.strip()])}"
     text = line.text().replace("\r\n", "\n")
+    if line.name == "N":
+        return name, _LISTED.sub(" ", text).rstrip("; ")  # several values of a part are words of one text in MAPI
     if line.name in _SCHEMES and text[: len(_SCHEMES[line.name])].lower() == _SCHEMES[line.name]:
         text = text[len(_SCHEMES[line.name]) :]
     if name == "TEL":
