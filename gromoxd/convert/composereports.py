@@ -65,8 +65,8 @@ _STATUS = {
     9: "5.6.2", 10: "5.6.5", 11: "5.6.1", 12: "5.5.4", 13: "5.6.0", 14: "5.5.4", 15: "5.3.4", 29: "5.7.1", 30: "5.7.3",
     31: "5.1.0", 38: "5.7.2", 43: "5.1.4", 45: "5.6.3",
 }  # fmt: skip
-"""PidTagNonDeliveryReportDiagCode ([MS-OXOMSG] 2.2.2.30) as a status of RFC 3463, as the reader's table has it the
-other way round ([MS-OXCMAIL] 2.2.3.7.1.3)."""
+"""PidTagNonDeliveryReportDiagCode ([MS-OXOMSG] 2.2.2.30) as a status of RFC 3463 ([MS-OXCMAIL] 2.1.3.6.1.2). It is no
+inverse of the reader's table (2.2.3.7.1.3), which keeps the status itself in PidTagNonDeliveryReportStatusCode."""
 _SUPPLEMENT = re.compile(r"<(?:(?!#)(\S+) )?#([245]\.\d{1,3}\.\d{1,3})(?: (.*))?>", re.DOTALL)
 """PidTagSupplementaryInfo ([MS-OXCMAIL] 2.2.3.7.1.5)."""
 _DISPOSITION = re.compile(r"[A-Za-z-]{1,40}(/[A-Za-z-]{1,40})?")

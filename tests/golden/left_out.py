@@ -53,13 +53,13 @@ PRINTED_IN_PART: dict[str, str] = {
     "MS-OXOCAL 4.1.1.5": "the recurrence of a yearly series with exceptions",
     "MS-OXOCAL 4.2 to 4.6": "properties of requests, responses and cancellations; what sections 2 and 3 demand of them "
     "is in tests/convert/meeting and tests/store/mapi",
-    "MS-OXCICAL 4": "calendars of meetings, but for the ids and times of a canceled instance",
+    "MS-OXCICAL 3": "calendars of meetings, but for the ids and times of a canceled instance",
     "MS-OXCICAL 2.1.3.2.2": "rules of the weekly, monthly and nth templates; those of the daily and the yearly one are "
     "tested",
-    "MS-OXVCARD 4": "cards and their contacts; those of RFC 2426 and RFC 6350 stand in for them",
-    "MS-OXCMAIL 4": "mails and their messages; those of RFC 2046, 2047, 2049, 2231, 3464, 8098 stand in for them",
+    "MS-OXVCARD 3": "cards and their contacts; those of RFC 2426 and RFC 6350 stand in for them",
+    "MS-OXCMAIL 3": "mails and their messages; those of RFC 2046, 2047, 2049, 2231, 3464, 8098 stand in for them",
     "MS-OXTNEF 3": "a stream; tests/convert/tnef has Outlook's own",
-    "MS-OXRTFEX 3": "documents with HTML in them; tests/convert/msg has Outlook's own",
+    "MS-OXRTFEX 3": "a document, here in substance (tests/golden/test_rtf.py); tests/convert/msg has Outlook's own",
     "MS-OXORULE 4.3": "extended rules",
     "MS-OXWOOF 4": "settings of out of office",
     "MS-OXOCNTC 4": "properties of contacts and lists",
