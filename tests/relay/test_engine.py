@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+import gevent
 import pytest
 
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
 from gromoxd.exmdb.outgoing import NOTIFY_NEVER, NOTIFY_SUCCESS, Options
 from tests.relay.world import Relay
+from workers.relay.spool import Spool
 
 ALL: c.Ranges = [(1, 1000)]
 HOUR, DAY = 3600.0, 86400.0
@@ -319,3 +321,12 @@ def test_a_server_that_is_said_to_be_up_again_is_tried(relay: Relay) -> None:
     relay.engine.add_now([id_])
     relay.gone(id_)
     assert relay.server.connections == 2
+
+
+def test_a_change_that_fails_in_any_way_fails_alone(relay: Relay) -> None:
+    def fault(spool: Spool) -> int:
+        raise ZeroDivisionError("a bug")
+
+    tasks = [gevent.spawn(relay.disk.do, work) for work in (Spool.ids, fault, lambda spool: spool.forget(0.0) or 7)]
+    gevent.joinall(tasks)
+    assert (tasks[0].value, type(tasks[1].exception), tasks[2].value) == ([], ZeroDivisionError, 7)

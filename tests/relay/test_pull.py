@@ -19,6 +19,7 @@ from store.outbox import marker_path, poke
 from tests.relay.test_engine import inbox
 from tests.relay.world import HOST, Relay
 from workers.relay.pull import Puller, complete
+from workers.relay.spool import NewMail, Spool
 
 ALICE, BOB, BOSS = (MailboxRef(f"{name}@example.test") for name in ("alice", "bob", "boss"))
 
@@ -179,6 +180,26 @@ def test_one_bad_mail_does_not_hold_up_the_others(site: Site, monkeypatch: pytes
     reports = site.until(lambda: len(found := inbox(site, ALICE.maildir)) == 2 and found)
     assert sorted(b"5.7.60" in one for one in reports) == [False, True]
     assert any(b"its content is lost" in one and b"lost@elsewhere.test" in one for one in reports)
+
+
+def test_a_fault_that_nobody_knows_is_the_one_mail_s(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = Spool.add
+
+    def faulty(spool: Spool, new: NewMail, now: float) -> int:
+        if "bad@elsewhere.test" in new.recipients:
+            raise ZeroDivisionError("a bug")
+        return add(spool, new, now)
+
+    monkeypatch.setattr(Spool, "add", faulty)
+    for to in ("x@elsewhere.test", "bad@elsewhere.test", "y@elsewhere.test"):
+        site.submit(to=to)
+    site.puller.ask(ALICE.maildir)
+    site.until(lambda: len(site.server.mails) == 2 and not site.waiting())
+    assert sorted(mail[1][0] for mail in site.server.mails) == ["x@elsewhere.test", "y@elsewhere.test"]
+    [report] = site.until(lambda: inbox(site, ALICE.maildir))
+    assert b"cannot be put into the queue" in report
+    [kept] = (site.folder / "spool" / "apart").iterdir()
+    assert kept.read_bytes().endswith(b"Subject: s\r\n\r\n" + b"x" * 62 + b"\r\n")
 
 
 def test_an_alias_is_one_s_own_name_and_nobody_s_is_none(site: Site) -> None:

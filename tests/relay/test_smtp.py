@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import ssl
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
+from gevent import socket
 from gevent.ssl import SSLContext
 
 from gromoxd.errors import WireError
+from gromoxd.exmdb.outgoing import Options
 from tests.relay.world import Server
 from workers.relay import wire
+from workers.relay.remote import Remote
+from workers.relay.settings import RelaySettings
 from workers.relay.smtp import Lost, Refused, Sending, Smtp, Times
+from workers.relay.spool import Mail
 from workers.relay.url import CLEAR, IMPLICIT, OFFERED, REQUIRED, UNVERIFIED, Destination, parse_url
 from workers.relay.wire import Replies, Reply
 
@@ -277,3 +285,77 @@ def test_where_nobody_listens(server: Server, tmp_path: Path) -> None:
     server.close()
     with pytest.raises(Lost, match="refused"):
         client(server).open()
+
+
+@pytest.mark.parametrize("where", ["greeting", "answer", "data"])
+def test_a_server_that_drips_is_left(where: str) -> None:
+    """Each octet comes in time, the reply never."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+
+    def drip(peer: Any) -> None:
+        peer.sendall(b"250-")
+        while True:
+            peer.sendall(b"x")
+            gevent.sleep(0.02)
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer, peer.makefile("rb") as lines, contextlib.suppress(OSError):
+            if where == "greeting":
+                drip(peer)
+            peer.sendall(b"220 hello\r\n")
+            for line in lines:
+                if (where, line[:4]) in (("answer", b"MAIL"), ("data", b".\r\n")):
+                    drip(peer)
+                if line[:5] in (b"EHLO ", b"MAIL ", b"RCPT ", b"DATA\r"):
+                    peer.sendall(b"354 go on\r\n" if line[:4] == b"DATA" else b"250 ok\r\n")
+
+    serving = gevent.spawn(serve)
+    one = Smtp(Destination(False, "127.0.0.1", listener.getsockname()[1], CLEAR), "me", Times(5, 0.2, 0.2))
+    try:
+        with gevent.Timeout(10), pytest.raises(Lost, match="timed out"):
+            one.open()
+            one.send(mail())
+    finally:
+        one.close()
+        serving.kill()
+        listener.close()
+
+
+def test_a_server_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.setattr("workers.relay.smtp.SLOWEST", 1 << 40)
+    one = Smtp(Destination(False, "127.0.0.1", server.port, CLEAR), "me", Times(5, 5, 0.2))
+    one.open()
+
+    def slowly() -> Iterator[bytes]:
+        while True:
+            gevent.sleep(0.01)
+            yield b"text\r\n"
+
+    sending = replace(mail(), blocks=slowly)
+    with gevent.Timeout(10), pytest.raises(Lost, match="timed out"):
+        one.send(sending)
+
+
+@pytest.mark.parametrize("does", ["exec sleep 600", "sleep 600 & wait", "cat > /dev/null; sleep 600"])
+def test_a_sendmail_that_is_stuck_is_ended(tmp_path: Path, does: str) -> None:
+    program = tmp_path / "sendmail"
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o700)
+    settings = RelaySettings(relay_sendmail_path=str(program), relay_data_timeout=1.0)
+    queued = Mail(1, b"t" * 16, "", "a@example.test", 0.0, 0, Options(), b"x" * 62 * 40_000, "", [])
+    with gevent.Timeout(20):
+        [outcome] = Remote(lambda: settings, "me").send(queued, ["x@elsewhere.test"], b"")
+    assert (outcome.code, outcome.text) == (4, "sendmail takes too long")
+
+
+def test_a_sendmail_that_refuses(tmp_path: Path) -> None:
+    program = tmp_path / "sendmail"
+    program.write_text("#!/bin/sh\necho no such user >&2\nexit 67\n")
+    program.chmod(0o700)
+    settings = RelaySettings(relay_sendmail_path=str(program))
+    queued = Mail(1, b"t" * 16, "", "a@example.test", 0.0, 0, Options(), b"x" * 62 * 40_000, "", [])
+    [outcome] = Remote(lambda: settings, "me").send(queued, ["x@elsewhere.test"], b"")
+    assert (outcome.code, outcome.text) == (5, "sendmail: exit status 67 no such user")

@@ -178,6 +178,8 @@ class Server:
                     continue
                 octets = b""
                 while (piece := file.readline()) != b".\r\n":
+                    if not piece:
+                        return
                     octets += piece[1:] if piece.startswith(b".") else piece
                 if self._reply(client, "END", b"250 2.0.0 taken\r\n"):
                     self.mails.append((sender, recipients, octets, parameters))

@@ -35,6 +35,7 @@ LONGEST_DATAGRAM = 4096
 PIECE = 1 << 20
 SENT_ITEMS = 0x0A
 LOST = "its content is lost"
+UNKNOWN = "it cannot be put into the queue; the administrator of this server finds it there"
 COPY_LIMIT = 64 << 20
 RETRY_MIN, RETRY_MAX = 1.0, 60.0
 _HAS: Final = {name: re.compile(rb"(?mi)^%b:" % name) for name in (b"Message-ID", b"Date")}
@@ -182,19 +183,40 @@ class Puller:
             else:
                 taken.append(mail.id)
                 new.append(spooled)
-        now = self._clock()
-
-        def work(spool: Any) -> list[int]:
-            return [spool.add(one, now) for one in new]
-
-        ids: list[int] = self._disk.do(work)
+        ids = self._added(new)
+        for bad in [one for one in new if ids[one.token] is None and one.mailbox]:
+            [mail] = [mail for mail in found.mails if mail.options.token == bad.token]
+            taken.remove(mail.id)
+            refused.append(mail.id)
+            ids |= self._added(self._returned(found.owner, mail, UNKNOWN))
         for mail in found.mails:
             if mail.id in taken:
                 self._copy_to_represented(found.owner, mail)
-        for id_ in ids:
+        for id_ in ids.values():
             if id_:
                 self._engine.add(id_)
         self._exmdb.call(where, g.OutgoingTaken(taken, refused), actor=SYSTEM)
+
+    def _added(self, new: list[NewMail]) -> dict[bytes, int | None]:
+        """Take mails into the spool: their ids by token, None for one that is kept apart. OSError, apsw.Error."""
+        now = self._clock()
+        try:
+            ids = self._disk.do(lambda spool: [spool.add(one, now) for one in new])
+            return {one.token: id_ for one, id_ in zip(new, ids, strict=True)}
+        except (apsw.Error, OSError):
+            raise
+        except Exception:  # noqa: BLE001 - a fault that one mail brings about holds up no other
+            return {one.token: self._added_alone(one, now) for one in new}
+
+    def _added_alone(self, new: NewMail, now: float) -> int | None:
+        try:
+            return self._disk.do(lambda spool: spool.add(new, now))
+        except (apsw.Error, OSError):
+            raise
+        except Exception:
+            path = self._disk.do(lambda spool: spool.set_apart(new))
+            log.exception("outgoing mail kept apart", extra={"mailbox": new.mailbox, "file": path})
+            return None
 
     def _objection(self, where: MailboxRef, owner: str, mail: g.Outgoing) -> str:
         """Why a mail is not sent, '' when it is."""

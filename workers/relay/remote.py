@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -143,7 +146,12 @@ class Remote:
         command = [s.relay_sendmail_path, "-i", "-f", mail.sender or "<>", "--", *addresses]
         try:
             with subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, close_fds=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                close_fds=True,
+                start_new_session=True,
             ) as program:
                 return _outcome_of(program, blocks(mail, trace), s.relay_data_timeout)
         except OSError as error:
@@ -152,19 +160,25 @@ class Remote:
 
 
 def _outcome_of(program: Any, octets: Iterable[bytes], timeout: float) -> Outcome:
+    """Give it the octets and wait for its end, all within `timeout`: what does not read is ended, with its children."""
+    said = ""
     try:
-        for block in octets:
-            program.stdin.write(block.replace(b"\r\n", b"\n"))
-        program.stdin.close()
-        program.wait(timeout)
-    except BrokenPipeError:
-        program.wait(timeout)
-    except subprocess.TimeoutExpired:
-        program.kill()
+        with gevent.Timeout(timeout, TimeoutError("sendmail")):
+            try:
+                for block in octets:
+                    program.stdin.write(block.replace(b"\r\n", b"\n"))
+                program.stdin.close()
+            except BrokenPipeError:
+                pass  # its exit status says why
+            program.wait()
+            if program.returncode:
+                said = program.stderr.read(2000).decode("utf-8", "replace").strip()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
         return Outcome(4, "4.4.7", "sendmail takes too long")
     if program.returncode == 0:
         return Outcome(2, "2.0.0", "taken by sendmail")
-    said = program.stderr.read(2000).decode("utf-8", "replace").strip()
     code = 5 if program.returncode in _NEVER else 4
     return Outcome(code, f"{code}.0.0", f"sendmail: exit status {program.returncode} {said}")
 

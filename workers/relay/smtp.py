@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 from gevent import socket
 from gevent.ssl import SSLContext
 
@@ -19,6 +20,9 @@ from workers.relay import wire
 from workers.relay.schedule import Outcome
 from workers.relay.url import CLEAR, IMPLICIT, OFFERED, REQUIRED, Destination
 from workers.relay.wire import Replies, Reply
+
+SLOWEST = 1024
+"""Octets of a mail that a server takes in a second, at least."""
 
 
 class Lost(Exception):
@@ -123,7 +127,8 @@ class Smtp:
         else:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        self._sock = context.wrap_socket(self._sock, server_hostname=to.host)
+        with _within(self._times.answer):
+            self._sock = context.wrap_socket(self._sock, server_hostname=to.host)
         self._secured = True
 
     def _hello(self) -> None:
@@ -219,10 +224,11 @@ class Smtp:
         return [verdict if outcome.code == 2 else outcome for outcome in outcomes]
 
     def _data(self, mail: Sending) -> Reply:
-        for piece in wire.stuffed(mail.blocks()):
-            self._sock.sendall(piece)
+        with _within(self._times.data + mail.size / SLOWEST):
+            for piece in wire.stuffed(mail.blocks()):
+                self._sock.sendall(piece)
         self._sock.settimeout(self._times.data)
-        reply = self._reply()
+        reply = self._reply(self._times.data)
         self._sock.settimeout(self._times.answer)
         if reply.code == 421:
             self.close()
@@ -261,16 +267,25 @@ class Smtp:
             replies += [self._reply() for _ in commands[at : at + 100]]
         return replies
 
-    def _reply(self) -> Reply:
-        while True:
-            reply = self._replies.next()
-            if reply is not None:
-                return reply
-            data = self._sock.recv(16 << 10)
-            if not data:
-                raise Lost(f"{self._to.name} closed the connection")
-            self._replies.feed(data)
+    def _reply(self, seconds: float = 0.0) -> Reply:
+        """A whole reply within so many seconds (0: those for an answer), in however many pieces it comes."""
+        reply = self._replies.next()
+        if reply is not None:
+            return reply
+        with _within(seconds or self._times.answer):
+            while reply is None:
+                data = self._sock.recv(16 << 10)
+                if not data:
+                    raise Lost(f"{self._to.name} closed the connection")
+                self._replies.feed(data)
+                reply = self._replies.next()
+        return reply
 
     def _want(self, reply: Reply, code: int) -> None:
         if reply.code != code:
             raise Refused(reply)
+
+
+def _within(seconds: float) -> gevent.Timeout:
+    """TimeoutError, an OSError, for what takes longer."""
+    return gevent.Timeout(seconds, TimeoutError("timed out"))

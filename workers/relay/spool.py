@@ -95,7 +95,9 @@ class Spool:
         self._content = os.path.join(folder, "content")
         self.waiting = os.path.join(folder, "tmp")
         """The folder for files that are not yet in the spool."""
-        for path in (folder, self._content, self.waiting):
+        self.apart = os.path.join(folder, "apart")
+        """The folder for what went wrong here in a way that nobody knows of."""
+        for path in (folder, self._content, self.waiting, self.apart):
             os.makedirs(path, 0o700, exist_ok=True)
         self._lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -144,7 +146,7 @@ class Spool:
                 try:
                     with self._db:
                         results.append(work())
-                except (apsw.Error, OSError) as error:
+                except Exception as error:
                     log.exception("spool: a change failed")
                     del self._doomed[doomed:]
                     results.append(error)
@@ -154,6 +156,16 @@ class Spool:
         return results
 
     # ------------------------------------------------------------------------------------------ taking
+
+    def set_apart(self, new: NewMail) -> str:
+        """Keep, for people to look at, the octets of a mail that cannot be taken; answers the file."""
+        path = os.path.join(self.apart, f"{new.token.hex()}.eml")
+        if new.path:
+            os.replace(new.path, path)
+        else:
+            write_durably(path, [new.raw])
+        sync_folder(self.apart)
+        return path
 
     def add(self, new: NewMail, now: float) -> int:
         """Take a mail; answers its id, 0 when its token is known."""
