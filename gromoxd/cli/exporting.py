@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,13 +39,14 @@ def export(site: Site, kind: str, name: str, path: str, wanted: tuple[str, ...],
     pst. Of eml, maildir, msg and tnef, files that are there already stay: an export that was interrupted is resumed by
     giving the command again.
     """
+    from gromoxd.cli.transfer.found import make_folders
     from gromoxd.errors import MapiError, WireError
 
     if each and kind not in ("ics", "vcf"):
         raise click.ClickException("--each is for ics and vcf")
     counts: dict[str, int] = {}
     failed = 0
-    os.makedirs(path, exist_ok=True)
+    make_folders(path)
     with store_of(site, name) as store, progress(octets=False) as bar:
         module = FORMATS[kind].load()
         writer = module.Writer(path, each=True) if each else module.Writer(path)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import mailbox
+import os
 from pathlib import Path
 
+import pytest
 import vobject
 
+from gromoxd.cli.transfer.found import write_file
 from gromoxd.convert.msg import from_msg
 from gromoxd.convert.pst import PstFile
 from gromoxd.convert.tnef import from_tnef
@@ -60,9 +63,10 @@ def test_maildir_and_back(served: Served, filled: Ctl, tmp_path: Path) -> None:
     assert exported(filled, "maildir", ALICE, str(tmp_path)) == {"INBOX": 2, "Projects/\u00c4.b": 1}
     box = mailbox.Maildir(str(tmp_path))
     assert sorted(one.get_flags() for one in box) == ["F", "RSa"]
-    assert (tmp_path / ".Projects.&AMQ-_b" / "cur").is_dir()
+    [name] = [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert name.startswith(".Projects.&AMQ-_b~") and (tmp_path / name / "cur").is_dir()
     found = imported(filled, "maildir", ALICE, str(tmp_path), "--into", "Back")
-    assert found["folders"] == {"Back": 2, "Back/Projects/\u00c4_b": 1}
+    assert found["folders"] == {"Back": 2, f"Back/Projects/\u00c4_b{name[-9:]}": 1}
     again = folder(served, "Back")
     assert contents(served, again) == [mail(1), QUOTED]
     assert index(served, again) == index(served)
@@ -133,3 +137,36 @@ def test_a_folder_that_is_not_there(served: Served, filled: Ctl, tmp_path: Path)
     assert filled("export", "eml", ALICE, str(tmp_path), "--folder", "None").err == (
         "gromoxctl: the folder None does not exist\n"
     )
+
+
+def test_maildir_folders_that_look_alike_are_two(served: Served, filled: Ctl, tmp_path: Path) -> None:
+    for number, name in enumerate(("a.b", "a_b"), 1):
+        made = served.call(c.CreateFolder(name, "IPF.Note", served.request_id()))
+        served.append(mail(number), made.fid)
+    assert exported(filled, "maildir", ALICE, str(tmp_path)) == {"a.b": 1, "a_b": 1}
+    assert exported(filled, "maildir", ALICE, str(tmp_path)) == {"a.b": 1, "a_b": 1}
+    counts = {path.parent.name: len(list(path.iterdir())) for path in tmp_path.glob(".a*/cur")}
+    assert sorted(counts.values()) == [1, 1] and ".a_b" in counts
+
+
+@pytest.mark.parametrize("kind", ["eml", "mbox", "maildir", "pst", "msg"])
+def test_what_is_exported_is_its_owner_s_alone(served: Served, filled: Ctl, tmp_path: Path, kind: str) -> None:
+    served.append(mail(1))
+    before = os.umask(0)
+    try:
+        assert exported(filled, kind, ALICE, str(tmp_path / "out"), "--folder", "INBOX") == {"INBOX": 1}
+    finally:
+        os.umask(before)
+    made = [tmp_path / "out", *(tmp_path / "out").rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {0o700}
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / "a.eml.part").symlink_to(victim)
+    write_file(str(tmp_path / "a.eml"), b"mail", 1_000_000_000)
+    made = tmp_path / "a.eml"
+    assert (victim.read_bytes(), made.read_bytes(), made.is_symlink()) == (b"mine", b"mail", False)
+    assert made.stat().st_mtime == 1_000_000_000

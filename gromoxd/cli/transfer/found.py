@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from gromoxd.convert.item import Item
@@ -153,15 +154,42 @@ def safe_name(text: str) -> str:
 def folder_path(top: str, folder: tuple[str, ...]) -> str:
     """The folder below `top` for a mailbox's folder, made at need."""
     path = os.path.join(top, *[safe_name(name) for name in folder])
-    os.makedirs(path, exist_ok=True)
+    make_folders(path)
     return path
 
 
-def write_file(path: str, data: bytes, modified: int | None = None) -> None:
-    """A file that is there whole or not at all."""
+def make_folders(path: str) -> None:
+    """Folders that are not there yet, their owner's alone."""
+    if path and not os.path.isdir(path):
+        make_folders(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+
+
+def begin_file(path: str) -> BinaryIO:
+    """The file that becomes `path`, for reading and writing: new, its owner's alone, and behind no link.
+
+    What an earlier export left there goes, whatever it is.
+    """
     temporary = f"{path}.part"
-    with open(temporary, "wb") as file:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    made = os.open(temporary, flags, 0o600)
+    os.fchmod(made, 0o600)
+    return open(made, "w+b")
+
+
+def finish_file(path: str) -> None:
+    """Put the file, which is closed, in its place."""
+    os.replace(f"{path}.part", path)
+
+
+def write_file(path: str, data: bytes, modified: int | None = None) -> None:
+    """A file that is there whole or not at all, its owner's alone."""
+    with begin_file(path) as file:
         file.write(data)
-    if modified is not None:
-        os.utime(temporary, (modified, modified))
-    os.replace(temporary, path)
+        file.flush()
+        if modified is not None:
+            os.utime(file.fileno(), (modified, modified))
+    finish_file(path)

@@ -7,9 +7,10 @@ import os
 import re
 import string
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Final
 
-from gromoxd.cli.transfer.found import Entry, Found, crlf, lf, read_file, write_file
+from gromoxd.cli.transfer.found import Entry, Found, crlf, lf, make_folders, read_file, write_file
 from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, is_imap_keyword
 
 _FLAGS: Final = {"S": SEEN, "R": ANSWERED, "F": FLAGGED, "T": DELETED, "D": DRAFT}
@@ -116,6 +117,15 @@ def encode_name(text: str) -> str:
     return _PLAIN.sub(_shift, text.replace(".", "_").replace("/", "_"))
 
 
+def folder_name(way: tuple[str, ...]) -> str:
+    """The folder of a mailbox's folder, another for each: a mark of the name follows where a sign had to go."""
+    parts = []
+    for name in way:
+        mark = blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
+        parts.append(encode_name(name if "." not in name and "/" not in name else f"{name}~{mark}"))
+    return "." + ".".join(parts)
+
+
 def _shift(match: re.Match[str]) -> str:
     text = match.group()
     if text == "&":
@@ -134,8 +144,7 @@ class Writer:
     def put(self, entry: Entry) -> None:
         """Write one message."""
         inbox = len(entry.folder) == 1 and entry.folder[0].upper() == "INBOX"
-        names = [encode_name(name) for name in entry.folder]
-        folder = self.top if inbox or not names else os.path.join(self.top, "." + ".".join(names))
+        folder = self.top if inbox or not entry.folder else os.path.join(self.top, folder_name(entry.folder))
         there = self._opened(folder)
         base = f"{entry.received}.U{entry.uid}.gromoxd"
         if base in there:
@@ -149,7 +158,7 @@ class Writer:
     def _opened(self, folder: str) -> set[str]:
         if folder not in self._there:
             for part in ("cur", "new", "tmp"):
-                os.makedirs(os.path.join(folder, part), exist_ok=True)
+                make_folders(os.path.join(folder, part))
             if folder != self.top:
                 write_file(os.path.join(folder, "maildirfolder"), b"")
             names = os.listdir(os.path.join(folder, "cur"))

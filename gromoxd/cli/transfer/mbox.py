@@ -14,7 +14,18 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from gromoxd.cli.transfer.eml import received_of
-from gromoxd.cli.transfer.found import LARGEST, Entry, Found, crlf, files, folder_path, lf, safe_name
+from gromoxd.cli.transfer.found import (
+    LARGEST,
+    Entry,
+    Found,
+    begin_file,
+    crlf,
+    files,
+    finish_file,
+    folder_path,
+    lf,
+    safe_name,
+)
 from gromoxd.convert.dates import parse_date
 from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, is_imap_keyword
 
@@ -220,7 +231,7 @@ class Writer:
             folder = folder_path(self.top, entry.folder[:-1])
             path = os.path.join(folder, safe_name(entry.folder[-1] if entry.folder else "mail") + ".mbox")
             self.close()
-            self._open[entry.folder] = (path, open(path + ".part", "wb"))  # noqa: SIM115  # closed by close
+            self._open[entry.folder] = (path, begin_file(path))  # closed by close
         file = self._open[entry.folder][1]
         file.write(from_line(entry.received) + quoted(lf(entry.raw()), entry.flags, entry.keywords) + b"\n")
 
@@ -228,7 +239,7 @@ class Writer:
         """Put the files in place."""
         for path, file in self._open.values():
             file.close()
-            os.replace(file.name, path)
+            finish_file(path)
         self._open.clear()
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from gromoxd.cli.transfer.found import Entry, Found
+from gromoxd.cli.transfer.found import Entry, Found, begin_file, finish_file
 from gromoxd.convert.derived import shown
 from gromoxd.convert.pst import PstFile, PstFolder
 from gromoxd.errors import WireError
@@ -87,7 +87,7 @@ class Writer:
         from gromoxd.convert.pst.writer import PstWriter
 
         self.path = os.path.join(top, "mailbox.pst")
-        self._file = open(f"{self.path}.part", "w+b")  # noqa: SIM115
+        self._file = begin_file(self.path)
         self._pst = PstWriter(self._file, record_key=os.urandom(16), now_nt=filetime(int(time.time())))
         self._folders: dict[tuple[str, ...], FolderWriter] = {
             (): self._pst.top,
@@ -123,4 +123,4 @@ class Writer:
         """Write the tables, and put the file in place."""
         self._pst.close()
         self._file.close()
-        os.replace(self._file.name, self.path)
+        finish_file(self.path)
