@@ -62,6 +62,14 @@ class StoreSettings:
         20, "Answers and refusals by rules that one sender gets from a mailbox within an hour.", kind="int", low=1,
         high=100_000,
     )  # fmt: skip
+    rule_reply_size_max: int = setting(
+        1 << 20, "Largest answer that a rule sends; a rule with a larger template fails.", kind="size", low=1024,
+        high=1 << 30,
+    )  # fmt: skip
+    rule_reply_octets_max: int = setting(
+        4 << 20, "Octets of answers by rules that one sender brings about in a mailbox within an hour.", kind="size",
+        low=1024, high=1 << 40,
+    )  # fmt: skip
     rule_forwards_max: int = setting(
         2000, "Mails of one sender that rules of a mailbox pass on within an hour.", kind="int", low=1, high=1_000_000
     )

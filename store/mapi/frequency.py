@@ -22,12 +22,12 @@ class Frequency:
         self._counts: dict[tuple[str, str], int] = {}
         self._since = 0
 
-    def exceeds(self, what: str, whom: str, limit: int, now: int) -> bool:
-        """Count one more; whether that is more than `limit` since the hour began."""
+    def exceeds(self, what: str, whom: str, limit: int, now: int, amount: int = 1) -> bool:
+        """Count one more, or so many; whether that is more than `limit` since the hour began."""
         if not self._since <= now < self._since + HOUR or len(self._counts) >= MOST_KEYS:
             self._counts.clear()
             self._since = now
         key = (what, whom.lower())
-        count = self._counts.get(key, 0) + 1
+        count = self._counts.get(key, 0) + amount
         self._counts[key] = count
         return count > limit

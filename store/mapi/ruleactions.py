@@ -166,9 +166,9 @@ def may_pass_on(run: Run, rule: Rule, recipients: list[str]) -> bool:
     return not reason
 
 
-def _too_often(run: Run, what: str, limit: int) -> bool:
-    """Whether rules have done so for this sender so often already."""
-    return run.tx.frequency.exceeds(what, run.call.sender, limit, run.tx.now)
+def _too_often(run: Run, what: str, limit: int, amount: int = 1) -> bool:
+    """Whether rules have done so for this sender so often already, or so much of it."""
+    return run.tx.frequency.exceeds(what, run.call.sender, limit, run.tx.now, amount)
 
 
 def stopped(run: Run, rule: str, reason: str) -> None:
@@ -316,6 +316,10 @@ def _reply(run: Run, rule: Rule, block: ActionBlock, suppressing: str) -> None:
         return stopped(run, rule.name, "too many answers within an hour")
     item = template or ruletemplates.STANDARD
     raw = letters.reply(run.writer(), run.owner, recipients, subject, view.stored, item)
+    if len(raw) > run.tx.settings.rule_reply_size_max:
+        raise RuleFailure(RuleError.TEMPLATE, f"an answer of {len(raw)} octets")
+    if _too_often(run, "octets", run.tx.settings.rule_reply_octets_max, len(raw) * len(recipients)):
+        return stopped(run, rule.name, "too much is answered within an hour")
     run.plan.mails.append(Mail("", recipients, "answered", raw=raw))
     if once:
         run.plan.answered.append((rule.key, sender))

@@ -16,6 +16,11 @@ def test_more_than_so_many_an_hour() -> None:
     assert not counts.exceeds("answer", "sam@x", 2, NOW + HOUR)
 
 
+def test_amounts_are_counted() -> None:
+    counts = Frequency()
+    assert [counts.exceeds("octets", "sam@x", 100, NOW, 40) for _ in range(3)] == [False, False, True]
+
+
 def test_a_clock_that_is_set_back_begins_anew() -> None:
     counts = Frequency()
     assert [counts.exceeds("answer", "sam@x", 1, now) for now in (NOW, NOW, NOW - 5)] == [False, True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from email import message_from_bytes
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.store.mapi.rulebox import (
     EVERYTHING,
     SENDER,
     add,
+    containing,
     deliver,
     forwarding,
     mail,
@@ -123,9 +125,7 @@ def test_recipients_that_are_none(box: Harness) -> None:
     ("header", "reason"),
     [(f"X-Gromoxd-Loop: {OWNER.upper()}\r\n", "has been here before"), ("Received: x\r\n" * 30, "too many hops")],
 )
-def test_loops_are_cut(
-    box: Harness, header: str, reason: str, flavor: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_loops_are_cut(box: Harness, header: str, reason: str, flavor: int, caplog: pytest.LogCaptureFixture) -> None:
     add(box, standard(EVERYTHING, forwarding(BOB, flavor=flavor), DELETE))
     assert deliver(box, mail(header=header)).mid == 0
     assert sent(box) == []
@@ -156,6 +156,25 @@ def test_reply(box: Harness) -> None:
     assert "We have your mail." in message.get_payload()
     deliver(box, mail())
     assert len(sent(box)) == 2
+
+
+def test_answers_are_no_amplifier(make: Callable[..., Harness]) -> None:
+    """Whose address a stranger writes with gets only so many octets, and a rule with a huge template is none."""
+    box = make(rule_reply_octets_max=20_000, rule_reply_size_max=10_000)
+    for name, size in (("usual", 60), ("huge", 300)):
+        saved = objects.save(box, {
+            p.PidTagMessageClass: "IPM.Note.rules.ReplyTemplate.Microsoft", p.PidTagSubject: name,
+            p.PidTagBody: ("x" * 98 + "\r\n") * size, p.PidTagReplyTemplateId: GUID,
+        }, associated=True)  # fmt: skip
+        add(box, standard(containing(name), replying(saved.mid), name=name))
+    for _ in range(6):
+        deliver(box, mail("usual"))
+    assert [len(one.raw) // 6_000 for one in sent(box)] == [1, 1, 1]
+    box.clock += 3600
+    deliver(box, mail("usual"))
+    deliver(box, mail("huge"), CAROL)
+    assert [one.recipients for one in sent(box)] == [[SENDER]] * 4
+    assert states(box) == {"usual": ENABLED, "huge": ENABLED | RuleState.ST_ERROR}
 
 
 def test_reply_to_others_only(box: Harness) -> None:
