@@ -286,13 +286,13 @@ _CLASSIFICATION = (
 
 
 def _classification(props: Bag, fields: list[bytes]) -> None:
-    """[MS-OXCMAIL] 2.1.3.2.21 to 2.1.3.2.24."""
+    """[MS-OXCMAIL] 2.1.3.2.17."""
     if props.get(PidLidClassified) is not True:
         return
     fields.append(h.field("X-Microsoft-Classified", "true"))
     fields += [h.field(name, text) for name, tag in _CLASSIFICATION if (text := h.clean(_text(props, tag)).strip())]
-    if PidLidClassificationKeep in props:
-        fields.append(h.field("X-Microsoft-ClassKeep", "true" if props[PidLidClassificationKeep] is True else "false"))
+    if props.get(PidLidClassificationKeep) is True:
+        fields.append(h.field("X-Microsoft-ClassKeep", "true"))
 
 
 def _lists(props: Bag, fields: list[bytes]) -> None:
@@ -321,8 +321,10 @@ def _receipts(props: Bag, fields: list[bytes], sender: Person | None, host: str)
         asking = _named(props, _READ_RECEIPT, host) or sender
         if asking is not None and asking[1]:
             fields.append(h.address_list("Disposition-Notification-To", [h.mailbox(*asking)]))
-    if props.get(PidTagOriginatorDeliveryReportRequested) is True and sender is not None and sender[1]:
-        fields.append(h.address_list("Return-Receipt-To", [h.mailbox(*sender)]))
+    if props.get(PidTagOriginatorDeliveryReportRequested) is True:
+        asking = _named(props, _READ_RECEIPT, host) or sender
+        if asking is not None and asking[1]:
+            fields.append(h.address_list("Return-Receipt-To", [h.mailbox(*asking)]))
 
 
 # ------------------------------------------------------------------------------------------ fields by their own names
