@@ -24,6 +24,7 @@ from gromoxd.mapi.proptags import (
     PROP_PART_ITEM,
     PidTagAttachmentHidden,
     PidTagAttachNumber,
+    PidTagDisplayName,
     PidTagEmailAddress,
     PidTagHasAttachments,
     PidTagInternetCodepage,
@@ -160,5 +161,15 @@ def _people(recipients: list[Bag], others: list[Bag], kind: str) -> list[Bag]:
     """The header's recipients; a meeting's attendees that it does not name come after them, TNEF's in its stead."""
     if kind != CALENDAR:
         return recipients or others
-    known = {str(one.get(PidTagEmailAddress, "")).lower() for one in recipients}
-    return recipients + [one for one in others if str(one.get(PidTagEmailAddress, "")).lower() not in known]
+    attendees = {str(one.get(PidTagEmailAddress, "")).lower(): one for one in others}
+    named = [_attendee(one, attendees.pop(str(one.get(PidTagEmailAddress, "")).lower(), {})) for one in recipients]
+    return named + list(attendees.values())
+
+
+def _attendee(recipient: Bag, attendee: Bag) -> Bag:
+    """A recipient as the calendar knows him (his part in the meeting, his answer), by the better of his names."""
+    name = attendee.get(PidTagDisplayName)
+    both = {**recipient, **attendee}
+    if not name or name == attendee.get(PidTagEmailAddress):
+        both[PidTagDisplayName] = recipient.get(PidTagDisplayName, name)
+    return both

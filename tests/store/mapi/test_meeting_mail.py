@@ -76,6 +76,7 @@ def test_a_meeting_from_request_to_cancellation(box: Harness) -> None:
     (meeting,) = calendar(box)
     assert meeting.props[PidTagMessageClass] == "IPM.Appointment"
     assert meeting.props[PidLidAppointmentStartWhole] == nt(2026, 6, 3, 9)
+    assert {row[0x3001001F] for row in meeting.recipients} == {"Anna", "Alice"}, "by their names in the calendar"
     deliver(box, mail("REQUEST", 1, 14))
     (moved,) = calendar(box)
     assert moved.mid == meeting.mid and moved.props[PidLidAppointmentStartWhole] == nt(2026, 6, 3, 14)
