@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import threading
@@ -13,7 +14,7 @@ import pytest
 from imapclient.exceptions import ProtocolError
 
 from gromoxd.cli.migration import imapbounds
-from gromoxd.cli.migration.imapsource import PIECE, Address, ImapSource, SourceFolder
+from gromoxd.cli.migration.imapsource import PIECE, Address, ImapSource, SourceFolder, told
 from gromoxd.cli.migration.outcome import Stopped
 
 INBOX = SourceFolder("INBOX", ("INBOX",), frozenset(), True)
@@ -26,23 +27,27 @@ def server(fetched: bytes, *, greeting: bytes = GREETING, forever: bool = False)
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        try:
-            peer, _ = listener.accept()
-            with peer, peer.makefile("rb") as lines:
-                peer.sendall(greeting)
-                for line in lines:
-                    tag = line.split()[0]
-                    if b"FETCH" in line:
-                        peer.sendall(fetched)
-                        while forever:
-                            peer.sendall(fetched)
-                    elif b"EXAMINE" in line:
-                        peer.sendall(b"* 2 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n")
-                    elif b"CAPABILITY" in line:
-                        peer.sendall(b"* CAPABILITY IMAP4rev1\r\n")
-                    peer.sendall(tag + b" OK done\r\n")
-        except OSError:
-            return
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rb") as lines, contextlib.suppress(OSError):
+                answer(peer, lines)
+
+    def answer(peer: socket.socket, lines: Any) -> None:
+        peer.sendall(greeting)
+        for line in lines:
+            tag = line.split()[0]
+            if b"FETCH" in line:
+                peer.sendall(fetched)
+                while forever:
+                    peer.sendall(fetched)
+            elif b"EXAMINE" in line:
+                peer.sendall(b"* 2 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n")
+            elif b"CAPABILITY" in line:
+                peer.sendall(b"* CAPABILITY IMAP4rev1\r\n")
+            peer.sendall(tag + b" OK done\r\n")
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -52,6 +57,7 @@ def server(fetched: bytes, *, greeting: bytes = GREETING, forever: bool = False)
         yield made
     finally:
         made._drop()
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(10)
         assert not thread.is_alive()
@@ -97,3 +103,12 @@ def test_usual_answers_are_read() -> None:
     with server(b"* 1 FETCH (UID 1 BODY[] {3}\r\none FLAGS ())\r\n* 2 FETCH (UID 2 BODY[] NIL)\r\n") as source:
         source.select(INBOX)
         assert source.bodies([1, 2]) == {1: b"one"}
+
+
+def test_what_a_server_says_in_the_wrong_place_is_not_repeated() -> None:
+    with server(b"a secret of somebody's mail\r\n", forever=False) as source:
+        source.select(INBOX)
+        with pytest.raises(Stopped) as stopped:
+            source.bodies([1])
+    assert "secret" not in str(stopped.value)
+    assert told(ValueError("unexpected response: b'a secret'")) == "unexpected response"

@@ -138,17 +138,17 @@ class ImapSource:
                 try:
                     return cast(T, _result(gevent.get_hub().threadpool.apply(self._attempt, (work,))))
                 except LoginError as error:
-                    raise Stopped(f"{self.address}: log-in refused: {_told(error)}") from error
+                    raise Stopped(f"{self.address}: log-in refused: {told(error)}") from error
                 except ssl.SSLCertVerificationError as error:
                     raise Stopped(f"{self.address.host}: {error.verify_message} (--no-verify goes on)") from error
                 except LOST as error:
                     tries += 1
                     self._drop()
                     if tries >= MOST_TRIES or not self._connections:
-                        raise Stopped(f"{self.address}: {error}") from error
+                        raise Stopped(f"{self.address}: {told(error)}") from error
                 except IMAPClientError as error:
                     if not self._connections:
-                        raise Stopped(f"{self.address}: {_told(error)}") from error
+                        raise Stopped(f"{self.address}: {told(error)}") from error
                     raise
                 gevent.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -318,15 +318,21 @@ class ImapSource:
 def _result(told: tuple[Any, Exception | None]) -> Any:
     result, error = told
     if isinstance(error, ValueError | KeyError) and not isinstance(error, OSError):
-        raise ProtocolError(f"an answer that cannot be read: {error}") from error
+        raise ProtocolError(f"an answer that cannot be read: {type(error).__name__}") from error
     if error is not None:
         raise error
     return result
 
 
-def _told(error: Exception) -> str:
-    """A server's words, of which a password is never part, cut off where they are long."""
-    return str(error)[:200]
+_QUOTED = re.compile(r": b['\"]")
+
+
+def told(error: Exception) -> str:
+    """A server's words, of which a password is never part, cut off where they are long or a line of an answer follows.
+
+    That may be anything, such as somebody's mail.
+    """
+    return _QUOTED.split(str(error)[:1000], maxsplit=1)[0][:200]
 
 
 def _text(octets: Any) -> str:

@@ -21,7 +21,7 @@ from imapclient.exceptions import IMAPClientError
 from gromoxd.cli.importing import Progress
 from gromoxd.cli.migration.destination import Destination, Known
 from gromoxd.cli.migration.imapfolders import Mapping
-from gromoxd.cli.migration.imapsource import AT_ONCE, Flags, ImapSource, Selected, SourceFolder, Summary
+from gromoxd.cli.migration.imapsource import AT_ONCE, Flags, ImapSource, Selected, SourceFolder, Summary, told
 from gromoxd.cli.migration.imapstate import FolderState, State
 from gromoxd.cli.migration.outcome import Stopped
 from gromoxd.convert.headers import get_field
@@ -84,7 +84,7 @@ class Run:
         try:
             folders, foreign = self.source.folders()
         except IMAPClientError as error:
-            raise Stopped(f"the folders are not told: {error}") from error
+            raise Stopped(f"the folders are not told: {told(error)}") from error
         for name in foreign:
             self.outcome.note(f"folder {name} of others")
         mapping = Mapping(self.target.folders, folders, pairs, excluded, self.source.address.folder)
@@ -105,7 +105,7 @@ class Run:
             if folder.subscribed and not self.target.dry:
                 self.target.call(c.Subscribe(path, True))
         except IMAPClientError as error:
-            self.outcome.fail(f"folder {folder.name}", str(error)[:200])
+            self.outcome.fail(f"folder {folder.name}", told(error))
         except MapiError as error:
             self.outcome.fail(f"folder {folder.name}", error.text or str(error))
         finally:
@@ -268,7 +268,7 @@ class FolderSync:
             try:
                 size = self.source.body_into(spool, uid)
             except (Stopped, IMAPClientError) as error:
-                self.outcome.fail(f"{self.label}, uid {uid}", str(error)[:200])
+                self.outcome.fail(f"{self.label}, uid {uid}", told(error))
                 return
             if not size:
                 self.outcome.fail(f"{self.label}, uid {uid}", "the server does not give it")
