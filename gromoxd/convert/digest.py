@@ -2,7 +2,8 @@
 
 This is the largest CPU cost of a delivery (docs/performance.md). It reads the header, the part headers and looks for
 delimiter lines; bodies are not decoded, but for a meeting's calendar and a winmail.dat, which may take as long as they
-like. Where `is_quick` says no, call it on a thread.
+like. Event loops ask
+`digest_at_once`, and a thread when that answers None.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from mmap import mmap
 from gromoxd.convert.bodystructure import bodystructure
 from gromoxd.convert.envelope import envelope
 from gromoxd.convert.headers import decode_header
-from gromoxd.convert.mailreader import read_mail
-from gromoxd.convert.mime import encode, octets
+from gromoxd.convert.mailreader import Lengthy, read_mail
+from gromoxd.convert.mime import Octets, encode, octets
 from gromoxd.convert.properties import identifier
 from gromoxd.convert.searchtext import fold
 from gromoxd.exmdb.calls import Digest
@@ -22,23 +23,26 @@ from gromoxd.mapi.bag import encode_bag, encode_bags
 
 NO_DATE = -(2**31)
 MAX_KEY = 4096
-ALWAYS_QUICK, MOSTLY_QUICK = 8 << 10, 64 << 10
-_RARE = (b"calendar", b"tnef", b"win.dat", b"winmail.dat")
+ALWAYS_QUICK, NEVER_QUICK = 8 << 10, 300 << 10
 
 
-def is_quick(raw: bytes) -> bool:
-    """Whether `digest_message` takes some milliseconds at most, whatever is in the message."""
-    size = len(raw)
-    if size <= ALWAYS_QUICK or size > MOSTLY_QUICK:
-        return size <= ALWAYS_QUICK
-    lowered = raw.lower()
-    return not any(word in lowered for word in _RARE)
+def digest_at_once(raw: bytes, *, received: int) -> Digest | None:
+    """The Digest, if it takes some milliseconds at most, whatever is in there; None: `digest_message` on a thread."""
+    if len(raw) > NEVER_QUICK:
+        return None
+    try:
+        return _digest(raw, received, hasty=len(raw) > ALWAYS_QUICK)
+    except Lengthy:
+        return None
 
 
 def digest_message(raw: bytes | bytearray | memoryview | mmap, *, received: int) -> Digest:
     """The Digest of a message; `received` is INTERNALDATE in Unix seconds. Never raises for any octets."""
-    data = octets(raw)
-    mail = read_mail(data, received)
+    return _digest(octets(raw), received, hasty=False)
+
+
+def _digest(data: Octets, received: int, *, hasty: bool) -> Digest:
+    mail = read_mail(data, received, hasty=hasty)
     fields = mail.fields
     return Digest(
         mail.size,

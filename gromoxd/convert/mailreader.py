@@ -32,6 +32,8 @@ from gromoxd.mapi.proptags import (
 )
 
 MAX_UUENCODED = 32 << 20
+HASTY_HEADER, HASTY_PARTS = 16 << 10, 200
+"""Octets of the header and parts that are read in some milliseconds, whatever is in them."""
 Fields = Mapping[bytes, bytes]
 
 
@@ -52,14 +54,26 @@ class Mail(NamedTuple):
     names: dict[int, PropertyName]
 
 
-def read_mail(data: Octets, received: int, items: PartItems | None = None) -> Mail:
-    """Never raises for any octets. `received`: Unix time. `items`: where what a part says is kept for more reading."""
+class Lengthy(Exception):
+    """Reading this takes longer than an event loop may be held."""
+
+
+def read_mail(data: Octets, received: int, items: PartItems | None = None, *, hasty: bool = False) -> Mail:
+    """`received`: Unix time. `items`: where what a part says is kept for more reading.
+
+    Never raises for any octets, but, when `hasty`, Lengthy for a message with more to read than milliseconds allow:
+    a long header, many parts, a part that is another item.
+    """
     size = len(data)
     body = header_end(data, 0, size)
+    if hasty and body > HASTY_HEADER:
+        raise Lengthy
     header = data[: min(body, MAX_HEADER)]
     fields = field_map(header)
     addresses = parsed_addresses(fields)
     root = scan_message(data, fields, body)
+    if hasty and not few_parts(root, HASTY_PARTS):
+        raise Lengthy
     shown: Fields = fields
     people: Addresses = addresses
     if not header.isascii():
@@ -74,6 +88,8 @@ def read_mail(data: Octets, received: int, items: PartItems | None = None) -> Ma
     kind = message_class(root)
     names: dict[int, PropertyName] = {}
     if special is not None and kind == "IPM.Note":
+        if hasty:
+            raise Lengthy
         read = _special(data, root, special, bag, recipients, shown, items or PartItems(data))
         kind, bag, recipients, attachments, names = read
     else:
@@ -85,6 +101,18 @@ def read_mail(data: Octets, received: int, items: PartItems | None = None) -> Ma
     if PROP_PART_ITEM not in bag or PidTagInternetCodepage not in bag:
         codepage_into(bag, root)
     return Mail(size, body, fields, addresses, dates, root, subject, kind, bag, recipients, attachments, names)
+
+
+def few_parts(root: Part, most: int) -> bool:
+    """Whether a message has at most so many parts."""
+    waiting, count = [root], 0
+    while waiting:
+        part = waiting.pop()
+        count += 1 + len(part.children)
+        if count > most:
+            return False
+        waiting += part.children
+    return True
 
 
 def _readable(header: bytes, fields: Fields, addresses: Addresses, root: Part) -> tuple[Fields, Addresses]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from gromoxd.convert.compose import compose
-from gromoxd.convert.digest import digest_message, is_quick
+from gromoxd.convert.digest import digest_at_once, digest_message
 from gromoxd.convert.htmltext import html_to_text
 from gromoxd.convert.itemof import item_of_mime
 from gromoxd.convert.searchtext import body_text, fold
@@ -51,11 +51,10 @@ def test_time_grows_with_size(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GROWING)
 def test_what_is_read_at_once_is_quick(name: str) -> None:
-    """Up to the size at which workers leave it to a thread: not so long that others wait."""
-    raw = GROWING[name](60_000)
-    size = 60_000 if is_quick(raw) else 6_000
-    small = GROWING[name](size)
-    assert timed(lambda: digest_message(small, received=1))[0] < 0.06
+    """What workers do in their loops, before they leave it to a thread too: not so long that others wait."""
+    for size in (6_000, 60_000, 250_000):
+        raw = GROWING[name](size)
+        assert timed(lambda raw=raw: digest_at_once(raw, received=1))[0] < 0.06
 
 
 @pytest.mark.slow
@@ -85,9 +84,19 @@ def test_deep_html_is_read_as_far_as_anybody_writes() -> None:
 
 
 def test_quick() -> None:
-    head = b"Subject: x\r\n\r\n"
-    assert is_quick(head + b"text/calendar" + bytes(4000))
-    assert not is_quick(head + b"text/CALENDAR" + bytes(9000))
-    assert not is_quick(head + b"name=WinMail.dat" + bytes(9000))
-    assert is_quick(head + bytes(60_000))
-    assert not is_quick(head + bytes(70_000))
+    """What is short or simple is read at once; long headers, many parts and other items are not."""
+    head = b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+    part = b"--b\r\nContent-Type: %b\r\n\r\nx\r\n"
+    meeting = part % b"text/CALENDAR; method=REQUEST"
+    padding = part % b"text/plain" + bytes(9000) + b"\r\n"
+    for raw, quick in (
+        (head + b"\r\n" + meeting, True),
+        (head + b"\r\n" + padding + meeting, False),
+        (head + b"\r\n" + padding + part % b"application/ms-tnef; name=WinMail.dat", False),
+        (head + b"\r\n" + padding, True),
+        (head + b"\r\n" + bytes(250_000), True),
+        (head + b"\r\n" + bytes(310_000), False),
+        (head + b"\r\n" + (part % b"text/plain") * 400, False),
+        (head + b"X-Long: " + b"a " * 9000 + b"\r\n\r\n", False),
+    ):
+        assert (digest_at_once(raw, received=1) is not None) is quick, raw[:100]

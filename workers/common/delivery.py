@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from gevent.pool import Pool
 
 from gromoxd.context import SlotBoard
-from gromoxd.convert.digest import digest_message, is_quick
+from gromoxd.convert.digest import digest_at_once, digest_message
 from gromoxd.directory.model import Booking, DisplayType, Domain, User
 from gromoxd.errors import MapiError
 from gromoxd.exmdb import calls as c
@@ -154,9 +154,8 @@ class Delivery:
     def _deliver_memory(self, sender: str, body: TracedBody, jobs: list[Job], received: int) -> None:
         content = body.in_memory()
         first = body.trace + content
-        if is_quick(first):
-            digest = digest_message(first, received=received)
-        else:
+        digest = digest_at_once(first, received=received)
+        if digest is None:
             digest = self._in_thread(partial(digest_message, first, received=received))
         if len(jobs) == 1:
             return self._deliver_one(sender, body, jobs[0], NewMessage(digest, first, received))

@@ -10,7 +10,7 @@ import mmap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
-from gromoxd.convert.digest import digest_message, is_quick
+from gromoxd.convert.digest import digest_at_once, digest_message
 from gromoxd.errors import MapiError
 from gromoxd.exmdb import calls
 from workers.imap import errors
@@ -75,9 +75,9 @@ def _message(
 ) -> tuple[calls.Append, BinaryIO | None]:
     """The call, and the file with the octets when they are many."""
     if isinstance(raw, bytes):
-        offload = session.services.offload
-        quick = is_quick(raw)
-        digest = digest_message(raw, received=received) if quick else offload(digest_message, raw, received=received)
+        digest = digest_at_once(raw, received=received)
+        if digest is None:
+            digest = session.services.offload(digest_message, raw, received=received)
         new = calls.NewMessage(digest, raw, received, bits, keywords)
         return calls.Append(fid, new, session.services.token()), None
     with mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as octets:
