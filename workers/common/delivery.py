@@ -117,10 +117,13 @@ class Delivery:
         if not theirs or theirs == ours:
             return bool(theirs)
         try:
-            one, other = self._directory.domain(theirs), self._directory.domain(ours)
+            own = self._directory.domain(ours)
+            if own is None or not own.org_id:  # as most are: no stranger's domain is asked for
+                return False
+            other = self._directory.domain(theirs)
         except MapiError:
             return False
-        return one is not None and other is not None and one.org_id == other.org_id != 0
+        return other is not None and other.org_id == own.org_id
 
     def _aliases(self, user: User) -> list[str]:
         """Only rules want them: mail comes without."""

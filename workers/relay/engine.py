@@ -109,7 +109,10 @@ class Engine:
             self._remote.sweep()
             if self._clock() - last >= FORGET:
                 last = self._clock()
-                self._disk.do(partial(Spool.forget, now=last))
+                try:
+                    self._disk.do(partial(Spool.forget, now=last))
+                except (apsw.Error, OSError):
+                    log.exception("spool not tidied")
 
     def add(self, mail: int, due: float | None = None) -> None:
         """A mail waits in the spool, for now or a later time."""
