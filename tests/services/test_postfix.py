@@ -191,6 +191,7 @@ def test_killed_while_mail_comes_in(front: Front) -> None:
     front.server.kill_tree()
     assert front.mta.queue(), "it was killed in the middle"
     front.server.start()
+    front.mta.flush()
     until(front.mta.is_empty, seconds=60, describe="an empty queue", step=0.2)
     for user in (ALICE, BOB):
         found = sorted(str(parsed(raw)["Subject"]) for raw in inbox(front.server, user, "hit "))
