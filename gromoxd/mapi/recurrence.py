@@ -6,7 +6,7 @@ All times are minutes since 1601-01-01 00:00 in the zone of the appointment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum, IntFlag
 from struct import Struct, unpack
 from typing import NamedTuple, Self
@@ -335,6 +335,28 @@ def _read_wide(cursor: Cursor) -> str:
 def _wide(text: str) -> bytes:
     octets = text.encode("utf-16-le", "surrogatepass")
     return _short(octets, len(octets) // 2)
+
+
+def exception_pair(
+    start: int,
+    end: int,
+    original: int,
+    numbers: Mapping[str, int],
+    subject: str | None,
+    location: str | None,
+    flags: int = 0,
+) -> tuple[ExceptionInfo, ExtendedException]:
+    """An exception in both its forms. None, and the fields of ExceptionInfo not in `numbers`, are as in the series."""
+    flags |= sum(flag for flag, name in (*_NUMBERS_BEFORE, *_NUMBERS_AFTER) if name in numbers)
+    flags |= _SUBJECT if subject is not None else 0
+    flags |= _LOCATION if location is not None else 0
+    narrow = [None if text is None else text.encode("cp1252", "replace") for text in (subject, location)]
+    info = ExceptionInfo(start, end, original, int(flags), subject=narrow[0], location=narrow[1], **numbers)
+    if subject is None and location is None:
+        return info, ExtendedException()
+    return info, ExtendedException(
+        start_date_time=start, end_date_time=end, original_start_date=original, subject=subject, location=location
+    )
 
 
 class AppointmentRecurrencePattern(NamedTuple):

@@ -22,6 +22,7 @@ from gromoxd.mapi.recurrence import (
     ExceptionInfo,
     ExtendedException,
     OverrideFlags,
+    exception_pair,
 )
 
 MAX_RULES: Final = 20
@@ -192,11 +193,11 @@ def put_times(bag: Bag, start: int, end: int) -> None:
 
 DAY_MINUTES: Final = 1440
 _NUMBERS = (
-    (OverrideFlags.ARO_MEETINGTYPE, "meeting_type", n.PidLidAppointmentStateFlags),
-    (OverrideFlags.ARO_REMINDERDELTA, "reminder_delta", n.PidLidReminderDelta),
-    (OverrideFlags.ARO_REMINDER, "reminder_set", n.PidLidReminderSet),
-    (OverrideFlags.ARO_BUSYSTATUS, "busy_status", n.PidLidBusyStatus),
-    (OverrideFlags.ARO_SUBTYPE, "sub_type", n.PidLidAppointmentSubType),
+    ("meeting_type", n.PidLidAppointmentStateFlags),
+    ("reminder_delta", n.PidLidReminderDelta),
+    ("reminder_set", n.PidLidReminderSet),
+    ("busy_status", n.PidLidBusyStatus),
+    ("sub_type", n.PidLidAppointmentSubType),
 )
 
 
@@ -204,35 +205,18 @@ def _exception(each: Exceptional, master: Item) -> tuple[ExceptionInfo, Extended
     """ExceptionInfo and ExtendedException ([MS-OXCICAL] 2.1.3.1.1.20.18, [MS-OXOCAL] 2.2.1.44.2)."""
     bag, whole = each.item.props, master.props
     flags = 0
-    numbers: dict[str, int] = {}
-    for flag, name, tag in _NUMBERS:
-        if number_of(bag, tag) != number_of(whole, tag):
-            flags |= flag
-            numbers[name] = number_of(bag, tag) & 0xFFFFFFFF
-    subject = _changed(bag, whole, p.PidTagSubject)
-    location = _changed(bag, whole, n.PidLidLocation)
-    flags |= OverrideFlags.ARO_SUBJECT if subject is not None else 0
-    flags |= OverrideFlags.ARO_LOCATION if location is not None else 0
+    numbers = {
+        name: number_of(bag, tag) & 0xFFFFFFFF for name, tag in _NUMBERS if number_of(bag, tag) != number_of(whole, tag)
+    }
     if text_of(bag, p.PidTagBody) != text_of(whole, p.PidTagBody) or bag.get(p.PidTagHtml) != whole.get(p.PidTagHtml):
         flags |= OverrideFlags.ARO_EXCEPTIONAL_BODY
     if each.item.attachments:
-        flags |= OverrideFlags.ARO_ATTACHMENT
         numbers["attachment"] = 1
     start, end = each.start // 60, max(each.end // 60, each.start // 60)
-    info = ExceptionInfo(
-        start, end, each.original, int(flags), subject=_narrow(subject), location=_narrow(location), **numbers
-    )
-    if subject is None and location is None:
-        return info, ExtendedException()
-    return info, ExtendedException(
-        start_date_time=start, end_date_time=end, original_start_date=each.original, subject=subject, location=location
-    )
+    subject, location = (_changed(bag, whole, tag) for tag in (p.PidTagSubject, n.PidLidLocation))
+    return exception_pair(start, end, each.original, numbers, subject, location, flags)
 
 
 def _changed(bag: Bag, whole: Bag, tag: int) -> str | None:
     text = text_of(bag, tag)
     return text if text != text_of(whole, tag) else None
-
-
-def _narrow(text: str | None) -> bytes | None:
-    return None if text is None else text.encode("cp1252", "replace")

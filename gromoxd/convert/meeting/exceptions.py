@@ -32,18 +32,17 @@ from gromoxd.mapi.proptags import (
 )
 from gromoxd.mapi.recurrence import (
     AppointmentRecurrencePattern,
-    ChangeHighlight,
     ExceptionInfo,
     ExtendedException,
-    OverrideFlags,
+    exception_pair,
 )
 
 SERIES_ONLY = frozenset((PidTagMessageClass, PidLidAppointmentRecur))
 _NUMBERS = (
-    (OverrideFlags.ARO_REMINDERDELTA, "reminder_delta", PidLidReminderDelta),
-    (OverrideFlags.ARO_REMINDER, "reminder_set", PidLidReminderSet),
-    (OverrideFlags.ARO_BUSYSTATUS, "busy_status", PidLidBusyStatus),
-    (OverrideFlags.ARO_SUBTYPE, "sub_type", PidLidAppointmentSubType),
+    ("reminder_delta", PidLidReminderDelta),
+    ("reminder_set", PidLidReminderSet),
+    ("busy_status", PidLidBusyStatus),
+    ("sub_type", PidLidAppointmentSubType),
 )
 Pair = tuple[ExceptionInfo, ExtendedException]
 
@@ -114,28 +113,18 @@ def _pairs(pattern: AppointmentRecurrencePattern) -> list[Pair]:
 
 def _pair(series: Bag, exception: Bag, start: int, end: int, original: int) -> Pair:
     """What the blob tells of an exception: only what differs from the series (2.2.1.44.2)."""
-    flags, numbers = 0, {}
-    for flag, field, tag in _NUMBERS:
-        value = exception.get(tag)
-        if isinstance(value, int) and value != series.get(tag):
-            flags |= flag
-            numbers[field] = int(value)
-    info = ExceptionInfo(start, end, original, **numbers)  # type: ignore[arg-type]
-    subject, location = exception.get(PidTagSubject), exception.get(PidLidLocation)
-    more = ExtendedException(ChangeHighlight(), start, end, original)
-    if isinstance(subject, str) and subject != series.get(PidTagSubject):
-        flags |= OverrideFlags.ARO_SUBJECT
-        info = info._replace(subject=_narrow(subject))
-        more = more._replace(subject=subject)
-    if isinstance(location, str) and location != series.get(PidLidLocation):
-        flags |= OverrideFlags.ARO_LOCATION
-        info = info._replace(location=_narrow(location))
-        more = more._replace(location=location)
-    return info._replace(override_flags=int(flags)), more
+    numbers = {
+        field: int(value)
+        for field, tag in _NUMBERS
+        if isinstance(value := exception.get(tag), int) and value != series.get(tag)
+    }
+    subject, location = (_changed(series, exception, tag) for tag in (PidTagSubject, PidLidLocation))
+    return exception_pair(start, end, original, numbers, subject, location)
 
 
-def _narrow(text: str) -> bytes:
-    return text.encode("cp1252", "replace")
+def _changed(series: Bag, exception: Bag, tag: int) -> str | None:
+    text = exception.get(tag)
+    return text if isinstance(text, str) and text != series.get(tag) else None
 
 
 def _attachment(exception: Item, begins: int, ends: int, replaced_nt: int) -> ItemAttachment:
