@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from gromoxd.exmdb.calls import Call, Result
+from gromoxd.mapi.busytimes import Busy
 
 SIMPLE, DETAILED, FULL = 1, 2, 3
 """How much of the calendar somebody may know: times and states; subjects and places too; private items' as well."""
 
 
-class BusyTime(Result, frozen=True):
-    """A time at which the owner is not free: FILETIME, PidLidBusyStatus. Subject and location only where allowed."""
-
-    start_nt: int
-    end_nt: int
-    status: int
-    subject: str = ""
-    location: str = ""
-    private: bool = False
-    recurring: bool = False
-    exception: bool = False
-
-
 class FreeBusy(Result, frozen=True):
-    """The times by their start. `level`: what was told, SIMPLE, DETAILED or FULL."""
+    """The times by their start. `level`: what was told, SIMPLE, DETAILED or FULL; with the first without subjects."""
 
     level: int
-    times: list[BusyTime]
+    times: list[Busy]
 
 
 class GetFreeBusy(Call[FreeBusy], frozen=True):

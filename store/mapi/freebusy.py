@@ -73,12 +73,12 @@ def _level(reading: Reading) -> int:
     return cal.SIMPLE
 
 
-def _shown(busy: Busy, level: int) -> cal.BusyTime:
+def _shown(busy: Busy, level: int) -> Busy:
     if level == cal.SIMPLE:
-        return cal.BusyTime(busy.start_nt, busy.end_nt, busy.status)
+        return Busy(busy.start_nt, busy.end_nt, busy.status)
     if busy.private and level != cal.FULL:
-        return cal.BusyTime(busy.start_nt, busy.end_nt, busy.status, private=True, recurring=busy.recurring)
-    return cal.BusyTime(*busy)
+        return Busy(busy.start_nt, busy.end_nt, busy.status, private=True, recurring=busy.recurring)
+    return busy
 
 
 READS = {cal.GetFreeBusy: get_free_busy}
