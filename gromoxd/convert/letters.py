@@ -39,8 +39,9 @@ from gromoxd.mapi.proptags import (
 )
 from gromoxd.mapi.times import filetime, unix_seconds
 
-AUTO_REPLIED = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\nPrecedence: bulk\r\n"
-"""RFC 3834 5; the two that follow are for those who do not know it."""
+AUTOMATIC = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
+AUTO_REPLIED = AUTOMATIC + b"Precedence: bulk\r\n"
+"""RFC 3834 5; what follows is for those who do not know it."""
 MAX_REFERENCES = 20
 _TRACE = re.compile(rb"(?:(?:Return-Path|Delivered-To):[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n)+", re.IGNORECASE)
 _BODY_TAG = re.compile(rb"<body\b[^>]*>", re.IGNORECASE)

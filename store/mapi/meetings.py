@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gromoxd.convert.compose import compose
 from gromoxd.convert.item import Item
+from gromoxd.convert.letters import AUTOMATIC
 from gromoxd.convert.meeting import requests as q
 from gromoxd.convert.meeting import responses as s
 from gromoxd.convert.meeting.policy import Policy, decide
@@ -38,7 +39,6 @@ from store.sql import rows
 from store.transaction import Transaction
 
 log = logging.getLogger(__name__)
-AUTOMATIC = b"Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n"
 _SETTINGS = (
     "SELECT d.props FROM messages m JOIN message_data d ON d.did = m.did WHERE m.fid=?1"
     " UNION ALL SELECT d.props FROM unlisted u JOIN message_data d ON d.did = u.did WHERE u.fid=?1 AND u.kind=1"

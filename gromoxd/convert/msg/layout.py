@@ -9,6 +9,7 @@ from zlib import crc32
 from gromoxd.mapi.named import PS_INTERNET_HEADERS, PS_MAPI, PS_PUBLIC_STRINGS, PropertyName
 from gromoxd.mapi.proptags import PidTagAttachDataObject, PidTagStoreSupportMask
 from gromoxd.mapi.types import MULTIPLE, PropType
+from gromoxd.mapi.values import LAYOUTS
 
 CLSID: Final = bytes.fromhex("0b0d020000000000c000000000000046")
 """Of the root storage ([MS-OXMSG] 2.2): what makes a compound file a message."""
@@ -47,20 +48,8 @@ STRING, STRING8, BINARY, GUID, OBJECT, BOOLEAN = (
     )
 )  # fmt: skip
 FIXED: Final[dict[int, Struct]] = {
-    int(kind): Struct("<" + layout)
-    for kind, layout in (
-        (PropType.PtypInteger16, "h"),
-        (PropType.PtypInteger32, "i"),
-        (PropType.PtypFloating32, "f"),
-        (PropType.PtypFloating64, "d"),
-        (PropType.PtypCurrency, "q"),
-        (PropType.PtypFloatingTime, "d"),
-        (PropType.PtypErrorCode, "I"),
-        (PropType.PtypBoolean, "H"),
-        (PropType.PtypInteger64, "q"),
-        (PropType.PtypTime, "q"),
-    )
-}
+    int(kind): Struct("<" + code) for kind, code in LAYOUTS.items() if kind != PropType.PtypGuid
+} | {BOOLEAN: Struct("<H")}
 """Types whose values are in the property stream ([MS-OXMSG] 2.1.2)."""
 SEQUENCES: Final[dict[int, Struct]] = {kind | MULTIPLE: layout for kind, layout in FIXED.items() if kind != BOOLEAN} | {
     GUID | MULTIPLE: Struct("16s")

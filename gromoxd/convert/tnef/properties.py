@@ -13,7 +13,7 @@ from gromoxd.mapi.cursor import U32, Cursor, utf16
 from gromoxd.mapi.named import FIRST_NAMED, PropertyName
 from gromoxd.mapi.proptags import INTERNAL
 from gromoxd.mapi.types import MULTIPLE, PropType, PropValue
-from gromoxd.mapi.values import NOT_OF_THE_TYPE
+from gromoxd.mapi.values import LAYOUTS, NOT_OF_THE_TYPE
 
 MAX_VALUES: Final = 1 << 19
 """Attributes and values in a whole stream, those of multi-value properties counted one by one."""
@@ -26,21 +26,8 @@ _STRING, _STRING8, _BINARY, _OBJECT, _BOOLEAN, _NULL = (
     )
 )  # fmt: skip
 _FIXED: Final[dict[int, Struct]] = {
-    int(kind): Struct("<" + layout)
-    for kind, layout in (
-        (PropType.PtypInteger16, "hxx"),
-        (PropType.PtypInteger32, "i"),
-        (PropType.PtypFloating32, "f"),
-        (PropType.PtypFloating64, "d"),
-        (PropType.PtypCurrency, "q"),
-        (PropType.PtypFloatingTime, "d"),
-        (PropType.PtypErrorCode, "I"),
-        (PropType.PtypBoolean, "Hxx"),
-        (PropType.PtypInteger64, "q"),
-        (PropType.PtypTime, "q"),
-        (PropType.PtypGuid, "16s"),
-    )
-}
+    int(kind): Struct(f"<{code}{-Struct('<' + code).size % 4}x") for kind, code in LAYOUTS.items()
+} | {_BOOLEAN: Struct("<Hxx")}
 """Types of fixed size, filled up to four octets (PropertyScalarContent)."""
 _VARIABLE: Final = frozenset((_STRING, _STRING8, _BINARY, _OBJECT))
 

@@ -13,13 +13,10 @@ from uuid import UUID
 from gromoxd.errors import WireError
 from gromoxd.mapi.named import PropertyName
 from gromoxd.mapi.types import MULTIPLE, PropType, PropValue
+from gromoxd.mapi.values import LAYOUTS
 
 _U32, _U16 = Struct("<I"), Struct("<H")
-_NUMBERS: dict[int, str] = {
-    PropType.PtypInteger16: "h", PropType.PtypInteger32: "i", PropType.PtypFloating32: "f",
-    PropType.PtypFloating64: "d", PropType.PtypCurrency: "q", PropType.PtypFloatingTime: "d", PropType.PtypTime: "q",
-    PropType.PtypInteger64: "q",
-}  # fmt: skip
+_NUMBERS = {kind: code for kind, code in LAYOUTS.items() if kind not in (PropType.PtypErrorCode, PropType.PtypGuid)}
 """How the values of a list are packed."""
 _INTEGERS: frozenset[int] = frozenset((
     PropType.PtypInteger16, PropType.PtypInteger32, PropType.PtypInteger64, PropType.PtypCurrency, PropType.PtypTime,
