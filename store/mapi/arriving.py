@@ -111,8 +111,3 @@ class Arriving(View):
 _MINE: Final[dict[int, tuple[int, ...]]] = {
     p.PidTagMessageToMe: (TO,), p.PidTagMessageCcMe: (CC,), p.PidTagMessageRecipientMe: (TO, CC)
 }  # fmt: skip
-
-
-def bag_of(view: Arriving) -> Bag:
-    """The properties as they will be stored."""
-    return view.stored

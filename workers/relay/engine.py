@@ -115,7 +115,7 @@ class Engine:
                     log.exception("spool not tidied")
 
     def add(self, mail: int, due: float | None = None) -> None:
-        """A mail waits in the spool, for now or a later time."""
+        """A mail waits in the spool and is due at once or at a later time."""
         due = self._clock() if due is None else due
         if due == FAR:
             self._due.pop(mail, None)

@@ -24,10 +24,6 @@ class Recipient:
     text: str = ""
     warned: bool = False
 
-    @property
-    def is_final(self) -> bool:
-        return self.state in (SENT, FAILED, EXPANDED)
-
 
 @dataclass(frozen=True)
 class Outcome:

@@ -46,11 +46,6 @@ class Rule(NamedTuple):
     positions: tuple[int, ...] = ()
     week_start: int = 1
 
-    @property
-    def times_only(self) -> bool:
-        """Whether nothing but times of day is listed."""
-        return not (self.days or self.month_days or self.year_days or self.weeks or self.months or self.positions)
-
 
 def parse_rule(text: str) -> Rule | None:
     """A RECUR value; None for one that is none, or is of another calendar (RFC 7529 RSCALE)."""
