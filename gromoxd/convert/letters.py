@@ -195,11 +195,8 @@ def answer(
     return reply(writer, owner, recipients, subject, original, Item(props | {PidTagInternetCodepage: 65001}))
 
 
-def reply(
-    writer: Writer, owner: str, recipients: Sequence[str], subject: str, original: Bag, template: Item
-) -> bytes:
-    """An answer with the body and the attachments of a template; `owner` is the mailbox, the writer one of its names.
-    """
+def reply(writer: Writer, owner: str, recipients: Sequence[str], subject: str, original: Bag, template: Item) -> bytes:
+    """An answer with body and attachments of a template; `owner` is the mailbox, the writer one of its names."""
     kept = {tag: template.props[tag] for tag in _OF_TEMPLATES if tag in template.props}
     props = kept | _letter(writer, recipients, subject) | thread(original)
     item = Item(props, _people(recipients), template.attachments, template.names)

@@ -48,16 +48,12 @@ ZONES: Final[dict[str, str]] = {
     "Canada Central Standard Time": "America/Regina America/Swift_Current Canada/Saskatchewan",
     "Cape Verde Standard Time": "Atlantic/Cape_Verde Etc/GMT+1",
     "Caucasus Standard Time": "Asia/Yerevan",
-    "Cen. Australia Standard Time": (
-        "Australia/Adelaide Australia/Broken_Hill Australia/South Australia/Yancowinna"
-    ),
+    "Cen. Australia Standard Time": ("Australia/Adelaide Australia/Broken_Hill Australia/South Australia/Yancowinna"),
     "Central America Standard Time": (
         "America/Guatemala America/Belize America/Costa_Rica America/El_Salvador America/Managua "
         "America/Tegucigalpa Etc/GMT+6 Pacific/Galapagos"
     ),
-    "Central Asia Standard Time": (
-        "Asia/Bishkek Antarctica/Vostok Asia/Kashgar Asia/Urumqi Etc/GMT-6 Indian/Chagos"
-    ),
+    "Central Asia Standard Time": ("Asia/Bishkek Antarctica/Vostok Asia/Kashgar Asia/Urumqi Etc/GMT-6 Indian/Chagos"),
     "Central Brazilian Standard Time": "America/Cuiaba America/Campo_Grande",
     "Central Europe Standard Time": (
         "Europe/Budapest Europe/Belgrade Europe/Bratislava Europe/Ljubljana Europe/Podgorica Europe/Prague "
@@ -74,13 +70,11 @@ ZONES: Final[dict[str, str]] = {
         "America/Ojinaga America/Rankin_Inlet America/Resolute US/Central US/Indiana-Starke"
     ),
     "Central Standard Time (Mexico)": (
-        "America/Mexico_City America/Bahia_Banderas America/Chihuahua America/Merida America/Monterrey "
-        "Mexico/General"
+        "America/Mexico_City America/Bahia_Banderas America/Chihuahua America/Merida America/Monterrey Mexico/General"
     ),
     "Chatham Islands Standard Time": "Pacific/Chatham NZ-CHAT",
     "China Standard Time": (
-        "Asia/Shanghai Asia/Chongqing Asia/Chungking Asia/Harbin Asia/Hong_Kong Asia/Macao Asia/Macau Hongkong "
-        "PRC"
+        "Asia/Shanghai Asia/Chongqing Asia/Chungking Asia/Harbin Asia/Hong_Kong Asia/Macao Asia/Macau Hongkong PRC"
     ),
     "Cuba Standard Time": "America/Havana Cuba",
     "Dateline Standard Time": "Etc/GMT+12",
@@ -141,8 +135,7 @@ ZONES: Final[dict[str, str]] = {
     "Montevideo Standard Time": "America/Montevideo",
     "Morocco Standard Time": "Africa/Casablanca Africa/El_Aaiun",
     "Mountain Standard Time": (
-        "America/Denver America/Boise America/Cambridge_Bay America/Ciudad_Juarez America/Shiprock Navajo "
-        "US/Mountain"
+        "America/Denver America/Boise America/Cambridge_Bay America/Ciudad_Juarez America/Shiprock Navajo US/Mountain"
     ),
     "Mountain Standard Time (Mexico)": "America/Mazatlan Mexico/BajaSur",
     "Myanmar Standard Time": "Asia/Rangoon Asia/Yangon Indian/Cocos",
@@ -162,9 +155,7 @@ ZONES: Final[dict[str, str]] = {
     "Pakistan Standard Time": "Asia/Karachi",
     "Paraguay Standard Time": "America/Asuncion",
     "Qyzylorda Standard Time": "Asia/Qyzylorda",
-    "Romance Standard Time": (
-        "Europe/Paris Africa/Ceuta CET Europe/Brussels Europe/Copenhagen Europe/Madrid MET"
-    ),
+    "Romance Standard Time": ("Europe/Paris Africa/Ceuta CET Europe/Brussels Europe/Copenhagen Europe/Madrid MET"),
     "Russia Time Zone 10": "Asia/Srednekolymsk",
     "Russia Time Zone 11": "Asia/Kamchatka Asia/Anadyr",
     "Russia Time Zone 3": "Europe/Samara",

@@ -173,7 +173,11 @@ def main(ctx: WorkerContext) -> None:
     hostname = ctx.config.get(MasterSettings).host_id or socket.gethostname()
     confirmer = Confirmer(services.exmdb)
     service = DeliveryService(
-        services.directory, services.exmdb, ctx.board, hostname, in_thread=partial(services.run_blocking),
+        services.directory,
+        services.exmdb,
+        ctx.board,
+        hostname,
+        in_thread=partial(services.run_blocking),
         hand_over=partial(hand_over, ctx.site),
     )
     worker = LmtpWorker(ctx, service, confirmer, hostname)
