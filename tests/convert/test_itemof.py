@@ -5,10 +5,12 @@ from __future__ import annotations
 import email
 import email.message
 import email.policy
+import random
 import time
 from collections.abc import Iterator
 
 import mailparser  # type: ignore[import-untyped]
+import pytest
 
 from gromoxd.convert.item import Item
 from gromoxd.convert.itemof import item_of_mime
@@ -20,7 +22,9 @@ from gromoxd.mapi.proptags import (
     PidTagSubject,
     PidTagTransportMessageHeaders,
 )
+from tests.convert.items import mutated, survive
 from tests.convert.samples import MIXED
+from tests.hostile.mails import MAILS
 
 
 def leaves(message: email.message.Message) -> Iterator[email.message.Message]:
@@ -118,3 +122,15 @@ def test_a_mail_of_100_kb_of_html_takes_less_than_5_ms() -> None:
         item_of_mime(raw, received=0)
         best = min(best, time.perf_counter() - start)
     assert best < 0.005
+
+
+@pytest.mark.slow
+def test_ten_thousand_mutations() -> None:
+    """Mail of every kind that the hostile tests know: an item whose values are of their types, always, and soon."""
+    chance = random.Random(13)
+    mails = [raw for raw in MAILS.values() if raw]
+    assert all(survive(_read, mutated(mails[number % len(mails)], chance)) for number in range(10_000))
+
+
+def _read(raw: bytes) -> Item:
+    return item_of_mime(raw, received=1)
