@@ -46,6 +46,18 @@ class Ec(IntEnum):
     ecStreamAccessDenied = 0x80030005
     ecStreamSeekError = 0x80030019
     ecStreamInvalidParam = 0x80030057
+    ecNullObject = 0x000004B9
+    ecRpcFormat = 0x000004B6
+    ecMaxObjsExceeded = 0x000004B2
+    ecBufferTooSmall = 0x0000047D
+    ecNotEnoughMemory = 0x8007000E
+    ecLoginFailure = 0x80040111
+    ecLoginPerm = 0x000003F2
+    ecServerPaused = 0x0000047F
+    ecDstNullObject = 0x00000503
+    ecInvalidBookmark = 0x80040405
+    ecDuplicateObject = 0x0000055A
+    ecNotImplemented = 0x80040FFF
 
 
 class WireError(ValueError):

@@ -67,6 +67,7 @@ _named = union_all(
 ).subquery("named")  # fmt: skip
 ALL_USERS = select(*_columns).select_from(_joined)
 _BY_NAME = select(*_columns).select_from(_joined.join(_named, _named.c.id == users.c.id))
+_BY_ID = select(*_columns).select_from(_joined).where(users.c.id == bindparam("id"))
 _BY_MAILDIR = select(*_columns).select_from(_joined).where(users.c.maildir == bindparam("maildir"))
 _DOMAIN_COLUMNS = (
     domains.c.id, domains.c.org_id, domains.c.domainname, domains.c.title, domains.c.homeserver,
@@ -101,6 +102,12 @@ def find_user(connection: Connection, name: str) -> tuple[User, str] | None:
     if len(found) > 1:
         raise AmbiguousName(name)
     return user_of(next(iter(found.values()))) if found else None
+
+
+def find_user_by_id(connection: Connection, number: str) -> User | None:
+    """The user with this id."""
+    row = connection.execute(_BY_ID, {"id": int(number)}).first()
+    return user_of(row)[0] if row is not None else None
 
 
 def find_users(connection: Connection, names: list[str]) -> list[User]:

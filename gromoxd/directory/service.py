@@ -65,6 +65,7 @@ class Directory:
         self._memberships: Records[Memberships] = Records(shared, b"m", Memberships)
         self._aliases: Records[Aliases] = Records(shared, b"a", Aliases)
         self._bookings: Records[Booking] = Records(shared, b"b", Booking)
+        self._by_id: Records[User] = Records(shared, b"i", User)
         self._making = allocate_lock()
         self._login = Authenticator(self)
         self._resolver = Resolver(self)
@@ -83,6 +84,10 @@ class Directory:
     def user(self, name: str) -> User | None:
         """The user that goes by this user name, alternate name or alias. AmbiguousName, DirectoryDown."""
         return self._look_up(self._users, normal(name), _only_user)
+
+    def user_by_id(self, number: int) -> User | None:
+        """The user whose `users.id` this is."""
+        return self._look_up(self._by_id, str(number), queries.find_user_by_id)
 
     def domain(self, name: str) -> Domain | None:
         """The record of a domain of this directory."""

@@ -28,3 +28,6 @@ class HttpSettings:
     http_health_silence: float = setting(
         10.0, "/healthz reports a process that gave no sign of life for so long.", kind="span", low=2, high=3600
     )
+    x500_org_name: str = setting(
+        "Gromox default", "Organisation in the names that Outlook knows users by. Never change it later.", kind="str"
+    )

@@ -1,0 +1,11 @@
+"""All ROPs that are known: importing this module fills `codec.REQUESTS` and `codec.RESPONSES`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+FAMILIES: tuple[str, ...] = ("release",)
+"""Modules of this package that declare ROPs."""
+
+for _name in FAMILIES:
+    import_module(f"gromoxd.rop.{_name}")

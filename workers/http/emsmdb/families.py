@@ -1,0 +1,14 @@
+"""The modules whose functions do the ROPs: each registers its own with `dispatch.handles`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+FAMILIES: tuple[str, ...] = ("release",)
+"""Modules of this package."""
+
+
+def load() -> None:
+    """Import them."""
+    for name in FAMILIES:
+        import_module(f"workers.http.emsmdb.{name}")

@@ -1,0 +1,93 @@
+"""Server objects ([MS-OXCROPS] 3.1.1): what handles stand for. Families of ROPs add their own kinds beside these."""
+
+from __future__ import annotations
+
+from gromoxd.errors import Ec, MapiError
+from gromoxd.exmdb.storecalls import StoreInfo
+from gromoxd.exmdb.working import Account, WorkingAttachment, WorkingFolder, WorkingMessage
+from gromoxd.exmdb.working.values import Holder
+from gromoxd.mapi.ids import eid_int, eid_split
+
+OWN_REPLID = 1
+"""The short id by which a store names its own replica in FIDs and MIDs."""
+
+
+class ServerObject:
+    """What a handle stands for. `handle` is set when it gets one."""
+
+    handle = 0
+
+    def __init__(self, logon: Logon) -> None:
+        self.logon = logon
+
+    @property
+    def holder(self) -> Holder | None:
+        """The properties of objects that have some ([MS-OXCPRPT])."""
+        return None
+
+    def close(self) -> None:
+        """The handle is released, or its session ends."""
+
+
+class Logon(ServerObject):
+    """A logon ([MS-OXCSTOR] 2.2.1.1): a store as somebody's. `number` is its LogonId."""
+
+    def __init__(self, number: int, account: Account, info: StoreInfo, flags: int) -> None:
+        super().__init__(self)
+        self.number, self.account, self.info, self.flags = number, account, info, flags
+
+    @property
+    def public(self) -> bool:
+        """Is it a public store?"""
+        return self.info.public
+
+    def eid(self, counter: int) -> int:
+        """A FID or MID as it travels."""
+        return eid_int(OWN_REPLID, counter) if counter else 0
+
+    def counter(self, eid: int) -> int:
+        """The store's number in a FID or MID. ecNotFound for one of another replica."""
+        replid, counter = eid_split(eid)
+        if replid != OWN_REPLID or not counter:
+            raise MapiError(Ec.ecNotFound, f"id {eid:#x}")
+        return counter
+
+
+class Folder(ServerObject):
+    """An open folder."""
+
+    def __init__(self, logon: Logon, fid: int) -> None:
+        super().__init__(logon)
+        self.fid = fid
+        self.folder = WorkingFolder(logon.account, fid)
+
+    @property
+    def holder(self) -> Holder:
+        return self.folder
+
+
+class Message(ServerObject):
+    """An open message, also one within an attachment."""
+
+    def __init__(self, logon: Logon, message: WorkingMessage) -> None:
+        super().__init__(logon)
+        self.message = message
+
+    @property
+    def holder(self) -> Holder:
+        return self.message
+
+    def close(self) -> None:
+        self.message.discard()
+
+
+class Attachment(ServerObject):
+    """An open attachment."""
+
+    def __init__(self, logon: Logon, attachment: WorkingAttachment) -> None:
+        super().__init__(logon)
+        self.attachment = attachment
+
+    @property
+    def holder(self) -> Holder:
+        return self.attachment
