@@ -80,7 +80,7 @@ POOLS: tuple[Pool, ...] = (
     ),
     Pool(
         "http", "workers.http.server:main", HttpPool, "http_workers", "http_log_level",
-        lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), unix=("status",),
+        lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), own_sockets=True, unix=("status",),
     ),
     Pool("relay", "workers.relay.server:main", RelayPool, "relay_workers", "relay_log_level", lambda cores: 0),
 )  # fmt: skip
@@ -88,7 +88,7 @@ POOLS: tuple[Pool, ...] = (
 SETTINGS_MODULES = (
     "gromoxd.exmdb.settings", "gromoxd.directory.settings", "store.settings", "workers.common.settings",
     "workers.imap.settings", "workers.pop3.settings", "workers.lmtp.settings", "workers.http.settings",
-    "workers.relay.settings",
+    "workers.relay.settings", "workers.http.autodiscover.settings",
 )  # fmt: skip
 """Modules that only declare settings: the master loads them so that it can judge whole files."""
 

@@ -106,10 +106,10 @@ def test_metrics_are_not_for_forwarded_requests(running: Master) -> None:
 
 
 def test_other_paths_and_methods(running: Master) -> None:
-    assert get(running, "/")[0] == 404
+    assert get(running, "/")[0] == 200
     assert get(running, "/../../etc/passwd")[0] == 404
     status, headers, _ = get(running, "/healthz", "POST")
-    assert status == 405 and headers["Allow"] == "GET, HEAD"
+    assert status == 405 and headers["Allow"] == "GET, HEAD, OPTIONS"
     status, headers, body = get(running, "/healthz", "HEAD")
     assert status == 200 and body == b"" and int(headers["Content-Length"]) > 0
 

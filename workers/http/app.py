@@ -1,83 +1,173 @@
-"""The WSGI application: routes to small handlers. `/status.json` is served on the site's own Unix socket only."""
+"""The application: from a request to its reply, by the routes of the protocols. `/status.json` is private.
+
+Paths are compared in lower case; of several routes the longest wins. The figures are for networks that may read them.
+"""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import ipaddress
 import json
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from gromoxd import __version__
-from gromoxd.context import WorkerContext
+from gromoxd.directory.errors import DirectoryDown
 from workers.http import figures
+from workers.http.auth import Authenticator
+from workers.http.connection import refusal
+from workers.http.front import Headers, Refused, Reply, Route
+from workers.http.handover import Relay
+from workers.http.landing import landing
+from workers.http.request import HttpRequest
 from workers.http.settings import HttpSettings
+from workers.http.site import Site
 
-Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Answer = tuple[str, str, bytes]
-"""Status line, content type, body."""
+log = logging.getLogger(__name__)
 
+PROTOCOLS = ("workers.http.autodiscover", "workers.http.mapihttp", "workers.http.oab")
+"""Packages with `routes(site)`. Those that are not installed are left out."""
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
+NOT_FOUND = Refused(404, "not found")
+
+
+class Router:
+    """The routes by path and method."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_path: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            methods = self._by_path.setdefault(route.path, {})
+            for method in route.methods:
+                methods[method] = route
+
+    def find(self, path: str, method: str) -> Route | str:
+        """The route; or, when there is none for the method, those that there are ('' for an unknown path)."""
+        methods = self._methods(path)
+        if methods is None:
+            return ""
+        return methods.get(method) or ", ".join(sorted({*methods, "OPTIONS"}))
+
+    def _methods(self, path: str) -> dict[str, Route] | None:
+        found = self._by_path.get(path)
+        if found is not None or "/.." in path or "\0" in path or "\\" in path:
+            return found
+        end = path.rfind("/")
+        while end > 0:  # a route of '/' is for itself alone
+            found = self._by_path.get(path[: end + 1])
+            if found is not None:
+                return found
+            end = path.rfind("/", 0, end)
+        return None
 
 
 class App:
     """`private`: requests come from the status socket, whose mode admits this host's administrators only."""
 
-    def __init__(self, ctx: WorkerContext, master: int, *, private: bool) -> None:
-        self._ctx, self._master, self._private = ctx, master, private
-        self._routes: dict[str, Callable[[Environ], Answer]] = {"/metrics": self._metrics, "/healthz": self._health}
-        if private:
-            self._routes["/status.json"] = self._status
+    def __init__(self, site: Site, master: int, *, private: bool) -> None:
+        self._site, self._ctx, self._master, self._private = site, site.ctx, master, private
+        self._auth, self._relay = Authenticator(site), Relay(site)
+        self._board = site.ctx.board
+        self._router = Router([*self._own(), *([] if private else protocol_routes(site))])
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request. A body that nobody wants is read and dropped by gunicorn, within http_conn_timeout."""
-        self._ctx.board.add("commands")
-        route = self._routes.get(environ.get("PATH_INFO", ""))
-        method = environ.get("REQUEST_METHOD")
-        if route is None:
-            answer: Answer = ("404 Not Found", TEXT, b"not found\n")
-        elif method not in ("GET", "HEAD"):
-            answer = ("405 Method Not Allowed", TEXT, b"only GET\n")
-        else:
-            answer = route(environ)
-        line, kind, body = answer
-        headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-        if line.startswith("405"):
-            headers.append(("Allow", "GET, HEAD"))
-        start_response(line, headers)
-        return [] if method == "HEAD" else [body]
+    def _own(self) -> list[Route]:
+        routes = [
+            Route("/metrics", self._metrics, authenticated=False),
+            Route("/healthz", self._health, authenticated=False),
+        ]
+        if self._private:
+            return [*routes, Route("/status.json", self._status, authenticated=False)]
+        return [*routes, Route("/", lambda request: landing(self._site), authenticated=False)]
+
+    def answer(self, request: HttpRequest) -> Reply:
+        """The reply to a request, whatever happens."""
+        self._board.add("commands")
+        try:
+            return self._answer(request)
+        except Refused as error:
+            return refusal(error)
+        except DirectoryDown as error:
+            log.warning("the directory cannot be asked", extra={"error": str(error)})
+            return refusal(Refused(503, "try again later", [("Retry-After", "10")]))
+        except OSError:
+            raise
+        except Exception:
+            self._board.add("internal_errors")
+            log.exception("request failed", extra={"method": request.method, "path": request.raw_path})
+            return refusal(Refused(500, "internal error"))
+
+    def _answer(self, request: HttpRequest) -> Reply:
+        relayed = self._relay.accept(request)
+        route = self._router.find(request.path, request.method)
+        if isinstance(route, str):
+            return self._without(route, request)
+        request.check(route.limit)
+        if route.authenticated:
+            self._auth.authenticate(request, route.privilege)
+        if route.cookie and not relayed:
+            reply = self._relay.forward(request, route.cookie)
+            if reply is not None:
+                return reply
+        return route.handler(request)
+
+    def _without(self, allowed: str, request: HttpRequest) -> Reply:
+        if not allowed:
+            raise NOT_FOUND
+        allow: Headers = [("Allow", allowed)]
+        if request.method == "OPTIONS":
+            return Reply(200, allow)
+        raise Refused(405, f"only {allowed}", allow)
+
+    # ------------------------------------------------------------------------------------------ figures
 
     def _snapshot(self) -> figures.Snapshot:
         snapshot: figures.Snapshot = self._ctx.shared.board.snapshot()
         return snapshot
 
-    def _metrics(self, environ: Environ) -> Answer:
-        if not self._may_read(environ):
-            return ("403 Forbidden", TEXT, b"not from here\n")
+    def _metrics(self, request: HttpRequest) -> Reply:
+        if not self._may_read(request):
+            raise Refused(403, "not from here")
         text = figures.prometheus(self._snapshot(), version=__version__, epoch=self._ctx.shared.epoch)
-        return ("200 OK", figures.CONTENT_TYPE, text.encode())
+        return plain(200, figures.CONTENT_TYPE, text.encode())
 
-    def _may_read(self, environ: Environ) -> bool:
+    def _may_read(self, request: HttpRequest) -> bool:
         if self._private:
             return True
-        if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
+        if request.header("x-forwarded-for") or request.header("forwarded"):
             return False
-        allowed = self._ctx.config.get(HttpSettings).http_metrics_allow
-        return admitted(environ.get("REMOTE_ADDR", ""), allowed)
+        return admitted(request.connection.address, self._ctx.config.get(HttpSettings).http_metrics_allow)
 
-    def _health(self, environ: Environ) -> Answer:
+    def _health(self, request: HttpRequest) -> Reply:
         silence_ms = self._ctx.config.get(HttpSettings).http_health_silence * 1000
         good, value = figures.health(self._snapshot(), now_ms=monotonic_ms(), silence_ms=silence_ms)
-        return ("200 OK" if good else "503 Service Unavailable", JSON, encode(value))
+        return plain(200 if good else 503, JSON, encode(value))
 
-    def _status(self, environ: Environ) -> Answer:
+    def _status(self, request: HttpRequest) -> Reply:
         value = figures.status(
             self._snapshot(), version=__version__, epoch=self._ctx.shared.epoch, master=self._master,
             now_ms=monotonic_ms(), site=self._ctx.site,
         )  # fmt: skip
-        return ("200 OK", JSON, encode(value))
+        return plain(200, JSON, encode(value))
+
+
+def protocol_routes(site: Site) -> list[Route]:
+    """The routes of the protocols that are installed."""
+    found: list[Route] = []
+    for name in PROTOCOLS:
+        if importlib.util.find_spec(name) is not None:
+            make = getattr(importlib.import_module(name), "routes", None)
+            found += make(site) if make is not None else []
+    return found
+
+
+def plain(status: int, kind: str, body: bytes) -> Reply:
+    """A reply that nobody keeps."""
+    return Reply(status, [("Content-Type", kind), ("Cache-Control", "no-store")], body)
 
 
 def encode(value: Any) -> bytes:
@@ -90,17 +180,19 @@ def monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def admitted(address: str, networks: list[str]) -> bool:
+def admitted(address: str, networks: Iterable[str]) -> bool:
     """Is the peer in one of the networks? IPv4 peers of a dual-stack socket count as IPv4; bad entries admit nobody."""
     try:
         peer: Any = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
     peer = getattr(peer, "ipv4_mapped", None) or peer
-    for text in networks:
-        try:
-            if peer in ipaddress.ip_network(text, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
+    return any(peer in network for text in networks if (network := _network(text)) is not None)
+
+
+@lru_cache(256)
+def _network(text: str) -> Any:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None

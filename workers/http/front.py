@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,10 +42,17 @@ class Request(Protocol):
         """All of the body. `Refused` (413) beyond the route's limit or this one."""
         ...
 
+    def pieces(self) -> Iterator[bytes]:
+        """The body as it comes, for those who need not have it whole; refused like `body`."""
+        ...
+
 
 @dataclass
 class Reply:
-    """An answer. A `body` of pieces is sent in chunks as they come, and closed when the client is gone."""
+    """An answer. A `body` of pieces is sent in chunks as they come, and closed when the client is gone.
+
+    Pieces in a list or tuple are sent at once. With a Content-Length among the headers they are sent without chunks.
+    """
 
     status: int
     headers: Headers = field(default_factory=list)

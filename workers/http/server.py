@@ -21,9 +21,14 @@ from gromoxd import worker as process
 from gromoxd.context import Listener, WorkerContext
 from gromoxd.master.settings import HttpPool, MasterSettings
 from workers.common.configure import server_settings
+from workers.common.services import Services
 from workers.common.tls import TlsSource
-from workers.http.app import App
+from workers.http.app import App, admitted
+from workers.http.connection import Connection
+from workers.http.handover import socket_path
+from workers.http.people import People
 from workers.http.settings import HttpSettings
+from workers.http.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +43,30 @@ class GunicornLog:
             setattr(self, name, getattr(log, name))
 
     def access(self, response: Any, request: Any, environ: dict[str, Any], duration: Any) -> None:
-        """One finished request."""
-        if log.isEnabledFor(logging.DEBUG):
-            extra = {
-                "method": environ.get("REQUEST_METHOD", "-"), "path": environ.get("PATH_INFO", "-"),
-                "status": response.status, "ms": round(duration.total_seconds() * 1000, 2),
-            }  # fmt: skip
-            log.debug("request", extra=extra)
+        """Nothing: finished requests are logged by `workers.http.connection`."""
 
     def close_on_exec(self) -> None:
         """Nothing: our descriptors are not inherited."""
 
     def reopen_files(self) -> None:
         """Nothing: SIGUSR1 is handled by gromoxd.worker."""
+
+
+class Trust:
+    """The trusted proxies, with answers remembered: the same few addresses are asked for all the time."""
+
+    def __init__(self, networks: list[str], header: str) -> None:
+        self._networks, self.header = networks, header or "X-Forwarded-For"
+        self._known: dict[str, bool] = {}
+
+    def admits(self, address: str) -> bool:
+        """Is this the address of one?"""
+        found = self._known.get(address)
+        if found is None:
+            if len(self._known) > 1000:
+                self._known.clear()
+            found = self._known[address] = admitted(address, self._networks)
+        return found
 
 
 class Waiting(gevent.Timeout):
@@ -77,6 +93,9 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
         self.ctx = ctx
         self.tls = TlsSource()
         self.waiting: dict[Waiting, Any] = {}
+        services = Services(ctx)
+        self.site = Site(ctx, services, People(services.directory, ctx.config))
+        self.patience = ctx.config.get(HttpSettings).http_conn_timeout
         settings = ctx.config.get(MasterSettings)
         sockets = [listener.sock for listener in ctx.listeners]
         super().__init__(0, os.getppid(), sockets, None, settings.worker_timeout, cfg, GunicornLog())
@@ -104,6 +123,11 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
         """gunicorn's, without the step that makes the event loop anew."""
         AsyncWorker.init_process(self)
 
+    @property
+    def _own(self) -> str:
+        """The socket for requests that other workers, or a proxy that reads cookies, bring to this one."""
+        return socket_path(self.ctx.site, self.ctx.slot.number)
+
     def timeout_ctx(self) -> Waiting:
         """What gunicorn puts around the wait for a request."""
         return Waiting(self.cfg.keepalive, self.waiting)
@@ -113,7 +137,9 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
         process.beat()
 
     def reload(self) -> None:
-        """Certificates anew; running connections keep theirs."""
+        """Certificates and trust anew; running connections keep their certificates."""
+        ours = self.ctx.config.get(HttpSettings)
+        self.trust = Trust(ours.http_trusted_proxies, ours.http_remote_host_hdr)
         common = self._common()
         self.tls.load(common.certificate, common.private_key, common.passphrase, common.tls_minimum)
 
@@ -123,7 +149,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
     def view(self, listener: Listener) -> HttpWorker:
         """This worker as a listener's connections see it."""
         seen: HttpWorker = copy.copy(self)
-        seen.wsgi = App(self.ctx, self.ppid, private=listener.service == "status")
+        seen.wsgi = App(self.site, self.ppid, private=listener.service == "status")
         if listener.tls:
             seen.cfg = gunicorn_config(self.ctx)
             seen.cfg.set("certfile", "TLS")  # only asked whether there is one: makes the scheme https
@@ -137,7 +163,8 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
             if listener.tls:
                 client = self._handshake(client)
             if client is not None:
-                self.handle(listener.sock, client, address)
+                local = listener.sock.getsockname() == self._own
+                Connection(self, client, address, tls=listener.tls, local=local).serve()
         finally:
             self.ctx.board.add("connections", -1)
 

@@ -28,6 +28,15 @@ class HttpSettings:
     http_health_silence: float = setting(
         10.0, "/healthz reports a process that gave no sign of life for so long.", kind="span", low=2, high=3600
     )
+    http_trusted_proxies: list[str] = setting(
+        ["127.0.0.0/8", "::1"], "Networks of the proxies whose X-Forwarded-For, -Proto and -Host are believed.",
+        kind="list",
+    )  # fmt: skip
+    http_remote_host_hdr: str = setting(
+        "X-Forwarded-For", "Header field in which trusted proxies say the client's address.", kind="str"
+    )
+    http_auth_basic: bool = setting(True, "Offer Basic.", kind="bool")
+    http_show_version: bool = setting(False, "Tell the version on the page at /.", kind="bool")
     x500_org_name: str = setting(
         "Gromox default", "Organisation in the names that Outlook knows users by. Never change it later.", kind="str"
     )
