@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 _RPC = "the transport of ROPs: RPC over HTTP; this server has none of it yet"
-_NTLM = "authentication with NTLM; comes with the protocols, from a library"
 _LZ77 = "compression of ROP buffers and address books (LZ77); comes with the protocols"
 _OAB = "offline address book; comes with the address book"
 _STUB = "a compressed buffer in its RPC call; the same decompressed is in `captures`"
@@ -18,14 +17,6 @@ LEFT_OUT: dict[str, str] = {
     "rpch-fca": _RPC,
     "rpch-conn-b1": _RPC,
     "rpc-bind-nspi": _RPC,
-    "nlmp-ntowfv2": _NTLM,
-    "nlmp-sbk": _NTLM,
-    "nlmp-lmv2": _NTLM,
-    "nlmp-ntproof": _NTLM,
-    "nlmp-esk": _NTLM,
-    "nlmp-challenge": _NTLM,
-    "nlmp-auth": _NTLM,
-    "nlmp-seal": _NTLM,
     "outlook2007-001": _STUB,
     "outlook2007-002": _STUB,
     "oab2-browse": _OAB,
