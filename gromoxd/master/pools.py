@@ -88,7 +88,7 @@ POOLS: tuple[Pool, ...] = (
 SETTINGS_MODULES = (
     "gromoxd.exmdb.settings", "gromoxd.directory.settings", "store.settings", "workers.common.settings",
     "workers.imap.settings", "workers.pop3.settings", "workers.lmtp.settings", "workers.http.settings",
-    "workers.relay.settings", "workers.http.autodiscover.settings",
+    "workers.http.emsmdb.settings", "workers.relay.settings", "workers.http.autodiscover.settings",
 )  # fmt: skip
 """Modules that only declare settings: the master loads them so that it can judge whole files."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
-FAMILIES: tuple[str, ...] = ("release",)
+FAMILIES: tuple[str, ...] = (
+    "release", "store", "folders", "messages", "properties", "streams", "fasttransfer", "sync", "tables", "notify",
+    "control",
+)  # fmt: skip
 """Modules of this package that declare ROPs."""
 
 for _name in FAMILIES:

@@ -29,6 +29,17 @@ HANDLERS: Final[dict[int, Handler]] = {}
 NO_HANDLE: Final = 0xFFFFFFFF
 
 
+class RoomTooSmall(Exception):
+    """A response of `needed` octets has no room: the ROP was not done, RopBufferTooSmall is the answer.
+
+    [MS-OXCROPS] 3.2.5.1.
+    """
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(f"{needed} octets of room are needed")
+        self.needed = needed
+
+
 class Call:
     """One ROP under way. `handles` is the request buffer's table; `room`: octets that its response may have.
 
@@ -60,7 +71,7 @@ class Call:
         """Give a new object a handle and put that into the table. ecMaxObjsExceeded."""
         if index >= len(self.handles):
             made.close()
-            raise MapiError(Ec.ecInvalidParam, f"handle index {index}")
+            raise MapiError(Ec.ecNullObject, f"handle index {index}")
         self.handles[index] = handle = self.session.add(made)
         return handle
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from struct import Struct
 from typing import Final
 
 from gromoxd.directory.model import User
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.mapi.cursor import Cursor
-from gromoxd.rop.codec import Request, read_request
+from gromoxd.rop.codec import Request, Response, read_request
+from gromoxd.rop.control import TOO_SMALL_SIZE, BufferTooSmall, Pending
 from workers.http.emsmdb import families
-from workers.http.emsmdb.dispatch import HANDLERS, NO_HANDLE, Call
+from workers.http.emsmdb.chaining import following, worth_sending
+from workers.http.emsmdb.dispatch import HANDLERS, NO_HANDLE, Call, RoomTooSmall
 from workers.http.emsmdb.objects import Logon, ServerObject
 from workers.http.site import Site
 
@@ -22,15 +24,16 @@ log = logging.getLogger(__name__)
 
 MOST_OBJECTS: Final = 32_768
 """Handles of one logon."""
-SMALLEST_ROOM: Final = 64
-_U16 = Struct("<H")
-_TOO_SMALL: Final = 0xFF
+SMALLEST_ROOM: Final = 256
+"""Octets that a ROP is given for its answer, or it is not begun. What has effects answers with less (RopLogon: 166)."""
+MOST_ROPS: Final = 4096
+"""Requests of one buffer; more than fit into one with handles for them."""
 _RELEASE: Final = 0x01
 families.load()
 
 
 class Session:
-    """One session. Its owner sees to it that one thing happens at a time.
+    """One session; one thing happens in it at a time, under `lock` (`connect.execute_ext`, `connect.disconnect`).
 
     `wake` is called when there is something to tell the client who waits. `pending` holds the encoded RopNotify
     responses that the next buffer takes along ([MS-OXCNOTIF] 3.1.4.3.5).
@@ -44,6 +47,12 @@ class Session:
         self.pending: deque[bytes] = deque()
         self.code_page, self.lcid, self.sort_lcid = 1252, 0x409, 0x409
         self.client_version = (0, 0, 0, 0)
+        self.mailbox: User | None = None
+        """Whom the MailboxId of the client's URL names, if it had one (`store.logon`)."""
+        self.moved: deque[float] = deque()
+        self.lock = threading.Lock()
+        self.closed = False
+        self._repeated: Request | None = None
         self._logons: dict[int, Logon] = {}
         self._next: dict[int, int] = {}
 
@@ -55,6 +64,11 @@ class Session:
         if found is None:
             raise MapiError(Ec.ecNullObject, f"logon {number}")
         return found
+
+    def is_public(self, number: int) -> bool:
+        """Whether this LogonId is one of a public store."""
+        found = self._logons.get(number)
+        return found is not None and found.public
 
     def add(self, made: ServerObject) -> int:
         """A handle for a new object: LogonId and a number that counts up. ecMaxObjsExceeded (it is closed then)."""
@@ -80,6 +94,10 @@ class Session:
             self._forget(found.number)
         elif found is not None:
             del self.objects[handle]
+            for part in found.parts:
+                self.release(part.handle)
+            if found.owner is not None:
+                found.owner.parts = found.owner.parts - {found}
             found.close()
 
     def _forget(self, number: int) -> None:
@@ -88,7 +106,8 @@ class Session:
             self.objects.pop(handle).close()
 
     def close(self) -> None:
-        """The session ends."""
+        """The session ends. Once is enough."""
+        self.closed = True
         for number in list(self._logons):
             self._forget(number)
         self.pending.clear()
@@ -98,40 +117,99 @@ class Session:
     def execute(self, rops: bytes, handles: list[int], room: int) -> bytes:
         """Do the ROPs of one request buffer; their responses, of at most `room` octets. `handles` is changed in place.
 
-        WireError when the buffer is not one ([MS-OXCROPS] 3.2.5.1).
+        WireError when the buffer is not one ([MS-OXCROPS] 3.2.5.1): nothing is done then. MapiError(ecBufferTooSmall)
+        when not even the first response or RopBufferTooSmall fits.
         """
-        cursor = Cursor(rops)
+        requests = self._requests(rops)
         answers: list[bytes] = []
-        while cursor.left:
-            start = cursor.at
-            request = read_request(cursor)
-            answer = self._one(request, handles, room, not cursor.left)
-            if len(answer) > room or (cursor.left and room - len(answer) < SMALLEST_ROOM):
-                rest = rops[start:] if len(answer) > room else rops[cursor.at :]
-                if len(answer) <= room:
+        self._repeated = None
+        for number, (start, request) in enumerate(requests, 1):
+            after = requests[number][0] if number < len(requests) else len(rops)
+            last = after == len(rops)
+            mine = room if last else room - TOO_SMALL_SIZE - (len(rops) - after)
+            needed = SMALLEST_ROOM
+            if mine >= SMALLEST_ROOM or not answers or request.rop == _RELEASE:
+                answer, response, needed = self._one(request, handles, mine, last)
+                if needed <= mine:
                     answers.append(answer)
-                answers.append(bytes((_TOO_SMALL,)) + _U16.pack(min(len(answer) + 0x1000, 0xFFFF)) + rest)
-                break
-            answers.append(answer)
-            room -= len(answer)
+                    room -= len(answer)
+                    if last:
+                        self._repeated = following(request, response)
+                    continue
+                self._undo(request, response, handles)
+                needed += TOO_SMALL_SIZE + len(rops) - after
+            if room < TOO_SMALL_SIZE + len(rops) - start:
+                raise MapiError(Ec.ecBufferTooSmall, f"{room} octets")
+            answers.append(BufferTooSmall(0, 0, sum(map(len, answers)) + needed, rops[start:]).encode())
+            return b"".join(answers)
+        answers += self._notifications(room)
         return b"".join(answers)
 
-    def _one(self, request: Request, handles: list[int], room: int, last: bool) -> bytes:
+    def repeated(self) -> Request | None:
+        """What may be done again for a further buffer, after `execute` and `again`."""
+        return self._repeated
+
+    def again(self, handles: list[int], room: int) -> bytes:
+        """The last ROP once more ([MS-OXCRPC] 3.1.4.2.1.2); its response, b'' when there is nothing more to tell."""
+        request, self._repeated = self._repeated, None
+        if request is None:
+            return b""
+        answer, response, needed = self._one(request, handles, room, True)
+        if needed > room or not worth_sending(response):
+            return b""
+        self._repeated = following(request, response)
+        return answer
+
+    def _one(self, request: Request, handles: list[int], room: int, last: bool) -> tuple[bytes, Response | None, int]:
+        """The answer, as octets and as what it says; the room that it needs."""
+        answer, response, needed = b"", None, 0
         handler = HANDLERS.get(request.rop)
-        if handler is None:
-            return request.failure(Ec.ecNotSupported)
         try:
-            response = handler(Call(self, request, handles, room, last), request)
-            return b"" if response is None else response.encode()
+            if handler is None:
+                answer = request.failure(Ec.ecNotSupported)
+            elif request.answer_index >= len(handles) and request.rop != _RELEASE:
+                answer = request.failure(Ec.ecNullObject)  # [MS-OXCROPS] 3.2.5.1
+            else:
+                response = handler(Call(self, request, handles, room, last), request)
+                answer = b"" if response is None else response.encode()
         except MapiError as error:
             log.debug("ROP failed", extra={"rop": f"{request.rop:#04x}", "error": str(error)})
-            return request.failure(error.code)
+            answer = request.failure(error.code)
         except WireError as error:
             log.debug("ROP with bad values", extra={"rop": f"{request.rop:#04x}", "error": str(error)})
-            return request.failure(Ec.ecInvalidParam)
+            answer = request.failure(Ec.ecInvalidParam)
+        except RoomTooSmall as error:
+            needed = max(error.needed, room + 1)
+        return answer, response, needed or len(answer)
+
+    def _undo(self, request: Request, response: Response | None, handles: list[int]) -> None:
+        """An object of which the client is not told is not kept: he sends the request again."""
+        if hasattr(request, "output") and response is not None and not response.code:
+            self.released(request.answer_index, handles)
+
+    def _notifications(self, room: int) -> list[bytes]:
+        """Pending RopNotify that fit, RopPending when one does not ([MS-OXCNOTIF] 3.1.4.3.5)."""
+        found = []
+        while self.pending:
+            if len(self.pending[0]) > room:
+                if room >= TOO_SMALL_SIZE:
+                    found.append(Pending(0, 0).encode())
+                break
+            found.append(self.pending.popleft())
+            room -= len(found[-1])
+        return found
 
     def released(self, index: int, handles: list[int]) -> None:
         """RopRelease ([MS-OXCROPS] 2.2.15.3)."""
         if index < len(handles):
             self.release(handles[index])
             handles[index] = NO_HANDLE
+
+    def _requests(self, rops: bytes) -> list[tuple[int, Request]]:
+        """The requests with the places where they begin. WireError."""
+        cursor, found = Cursor(rops), list[tuple[int, Request]]()
+        while cursor.left:
+            if len(found) == MOST_ROPS:
+                raise WireError("too many ROPs", cursor.at)
+            found.append((cursor.at, read_request(cursor, self.is_public)))
+        return found

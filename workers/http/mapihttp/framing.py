@@ -3,7 +3,7 @@
 An endpoint is a table of request types by their names in lower case:
 
     TYPES = {
-        "bind": RequestType(bind, Use.OPENS),            # its function sets context.state
+        "bind": RequestType(bind, Use.OPENS),  # its function sets context.state, or no session context begins
         "unbind": RequestType(unbind, Use.CLOSES),
         "queryrows": RequestType(query_rows, Use.USES),
         "getmailboxurl": RequestType(get_mailbox_url, Use.FREE),

@@ -1,0 +1,256 @@
+"""One endpoint: requests to functions, in the order of their session context, with signs of life while they take long."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import gevent
+
+from gromoxd.errors import MapiError, WireError
+from workers.http.emsmdb.connect import server_version
+from workers.http.emsmdb.settings import EmsmdbSettings
+from workers.http.front import Headers, Refused, Reply, Request
+from workers.http.mapihttp.contexts import Contexts, SessionContext
+from workers.http.mapihttp.framing import (
+    PENDING,
+    PENDING_INTERVAL,
+    PENDING_PERIOD_MS,
+    PROCESSING,
+    Code,
+    Context,
+    Refusal,
+    RequestType,
+    Use,
+    Wait,
+    done,
+    failure_body,
+    head,
+)
+from workers.http.site import Site
+
+log = logging.getLogger(__name__)
+
+SWEEP: Final = 30.0
+PING: Final = "ping"
+_ORDERED: Final = (Use.USES, Use.CLOSES)
+
+
+def _nothing(context: Context, body: bytes) -> bytes:
+    return b""
+
+
+class Endpoint:
+    """`path` is where its cookies belong, without a slash at the end."""
+
+    def __init__(self, site: Site, path: str, types: dict[str, RequestType]) -> None:
+        self.site, self.path = site, path
+        self.types = {PING: RequestType(_nothing, Use.FREE), **types}
+        self.contexts = Contexts(site.ctx.slot.number)
+        self._sweeping = False
+        site.ctx.on_drain(self.contexts.close)
+
+    # ---------------------------------------------------------------------------------------------- requests
+
+    def handle(self, request: Request) -> Reply:
+        """Handler of the endpoint's route."""
+        started = time.time()
+        try:
+            return self._handle(request, started)
+        except Refusal as refusal:
+            return self._refused(request, refusal)
+        except Refused as refused:
+            if refused.status != 413:
+                raise
+            return self._refused(request, Refusal(Code.TOO_LARGE))
+
+    def _handle(self, request: Request, started: float) -> Reply:
+        if request.method != "POST":
+            raise Refusal(Code.INVALID_VERB)
+        name = request.header("X-RequestType")
+        if not name:
+            raise Refusal(Code.MISSING_HEADER, "no X-RequestType")
+        kind = self.types.get(name.lower())
+        if kind is None:
+            raise Refusal(Code.INVALID_REQUEST_TYPE)
+        if kind.use is Use.OPENS:
+            return self._open(request, kind, started)
+        context = Context(self.site, request)
+        sid = request.cookie("sid")
+        if kind.use is Use.FREE:
+            found = self.contexts.find(sid, request.user.username) if sid else None
+            if found is not None:
+                context.state = found.state
+            return self._run(request, kind, context, found, started)
+        found = self.contexts.find(sid, request.user.username)
+        context.state = found.state
+        if kind.use is Use.WAITS:
+            return self._wait(request, kind, context, found, started)
+        sequence = request.cookie("sequence")
+        if not sequence:
+            raise Refusal(Code.MISSING_COOKIE, "no sequence cookie")
+        if sequence != found.sequence:
+            raise Refusal(Code.INVALID_SEQUENCE)
+        found.advance()
+        return self._run(request, kind, context, found, started)
+
+    def _open(self, request: Request, kind: RequestType, started: float) -> Reply:
+        """[MS-OXCMAPIHTTP] 3.2.5.1, 3.2.5.6."""
+        username = request.user.username
+        sid = request.cookie("sid")
+        if sid:
+            self.contexts.end(self.contexts.find(sid, username))
+        context = Context(self.site, request)
+        body = request.body()
+        try:
+            settings = self._settings()
+            self.contexts.admit(username, settings.emsmdb_max_cxh_per_user, settings.emsmdb_max_sessions)
+            answer = kind.function(context, body)
+        except (MapiError, WireError) as error:
+            return self._answer(request, None, _failure(error), started)
+        if context.state is None:
+            return self._answer(request, None, answer, started)
+        found = self.contexts.open(username, context.state)
+        self._sweep()
+        return self._answer(request, found, answer, started)
+
+    def _run(
+        self, request: Request, kind: RequestType, context: Context, found: SessionContext | None, started: float
+    ) -> Reply:
+        body = request.body()
+        if found is not None:
+            self.contexts.enter(found)
+        job = gevent.spawn(self._work, kind, context, found, body)
+        job.join(PENDING_INTERVAL)
+        if job.ready():
+            return self._answer(request, found, job.value, started)
+        return Reply(200, self._head(request, found, waits=False), self._long(job, started))
+
+    def _work(self, kind: RequestType, context: Context, found: SessionContext | None, body: bytes) -> Any:
+        """The function's answer, or the exception that it raised."""
+        try:
+            if found is None or kind.use not in _ORDERED:
+                return kind.function(context, body)
+            with found.lock:
+                if found.ended:
+                    return Refusal(Code.CONTEXT_NOT_FOUND)
+                try:
+                    return kind.function(context, body)
+                finally:
+                    if kind.use is Use.CLOSES:
+                        self.contexts.end(found)
+        except (MapiError, WireError) as error:
+            return _failure(error)
+        except Exception as error:  # noqa: BLE001  # raised again where the request is answered
+            return error
+        finally:
+            if found is not None:
+                self.contexts.leave(found)
+
+    def _long(self, job: Any, started: float) -> Iterator[bytes]:
+        yield PROCESSING + PENDING
+        while True:
+            job.join(PENDING_INTERVAL)
+            if job.ready():
+                break
+            yield PENDING
+        answer, code = job.value, Code.SUCCESS
+        if isinstance(answer, Refusal):
+            answer, code = b"", answer.code
+        elif isinstance(answer, Exception):
+            log.error("request failed", exc_info=answer)
+            self.site.ctx.board.add("internal_errors")
+            answer, code = b"", Code.UNKNOWN_FAILURE
+        yield done(answer, started=started, elapsed=time.time() - started, code=code)
+
+    # ---------------------------------------------------------------------------------------------- waiting
+
+    def _wait(
+        self, request: Request, kind: RequestType, context: Context, found: SessionContext, started: float
+    ) -> Reply:
+        try:
+            wait: Wait = kind.function(context, request.body())
+        except (MapiError, WireError) as error:
+            return self._answer(request, found, _failure(error), started)
+        self.contexts.enter(found)
+        return Reply(200, self._head(request, found, waits=True), self._waiting(wait, found, started))
+
+    def _waiting(self, wait: Wait, found: SessionContext, started: float) -> Iterator[bytes]:
+        """[MS-OXCMAPIHTTP] 3.2.5.5."""
+        longest = self._settings().emsmdb_wait_longest
+        try:
+            if not wait.wait(0):
+                yield PROCESSING
+                end = started + longest
+                while not wait.wait(min(PENDING_INTERVAL, end - time.time())) and time.time() < end - 0.01:
+                    yield PENDING
+                first = b""
+            else:
+                first = PROCESSING
+            code = Code.SUCCESS
+            if found.ended:
+                code = Code.ENDPOINT_SHUTTING_DOWN if self.site.ctx.draining() else Code.CONTEXT_NOT_FOUND
+            yield first + done(wait.answer(), started=started, elapsed=time.time() - started, code=code)
+        finally:
+            wait.close()
+            self.contexts.leave(found)
+
+    # ---------------------------------------------------------------------------------------------- answers
+
+    def _head(self, request: Request, found: SessionContext | None, *, waits: bool = False) -> Headers:
+        fields = head(request, Code.SUCCESS, self._version())
+        fields.append(("X-PendingPeriod", str(PENDING_PERIOD_MS)))
+        if found is not None:
+            fields.append(("X-ExpirationInfo", str(int(self._settings().emsmdb_session_idle * 1000))))
+            if not waits:  # another request may have advanced the sequence while one waited
+                fields += self._cookies(request, found)
+        return fields
+
+    def _cookies(self, request: Request, found: SessionContext) -> Headers:
+        tail = f"; Path={self.path}; HttpOnly" + ("; Secure" if request.secure else "")
+        if found.ended:
+            tail += "; Max-Age=0"
+        return [("Set-Cookie", f"sid={found.sid}{tail}"), ("Set-Cookie", f"sequence={found.sequence}{tail}")]
+
+    def _answer(
+        self, request: Request, found: SessionContext | None, answer: bytes | Exception, started: float
+    ) -> Reply:
+        if isinstance(answer, Exception):
+            raise answer
+        body = PROCESSING + done(answer, started=started, elapsed=time.time() - started)
+        return Reply(200, self._head(request, found), [body])
+
+    def _refused(self, request: Request, refusal: Refusal) -> Reply:
+        fields = head(request, refusal.code, self._version())
+        if refusal.code in (Code.CONTEXT_NOT_FOUND, Code.INVALID_CONTEXT_COOKIE):
+            tail = f"; Path={self.path}; Max-Age=0"  # a client that just keeps cookies gets rid of them
+            fields += [("Set-Cookie", f"sid={tail}"), ("Set-Cookie", f"sequence={tail}")]
+        return Reply(200, fields, f"<html><body>{refusal.text}</body></html>\r\n".encode())
+
+    def _version(self) -> str:
+        """Three digits at the end: clients are known that look for just that form."""
+        major, minor, build, revision = server_version(self.site)
+        return f"{major:02}.{minor:02}.{build:04}.{revision % 1000:03}"
+
+    def _settings(self) -> EmsmdbSettings:
+        return self.site.ctx.config.get(EmsmdbSettings)
+
+    # ---------------------------------------------------------------------------------------------- upkeep
+
+    def _sweep(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            gevent.spawn(self._sweeper)
+
+    def _sweeper(self) -> None:
+        while len(self.contexts):
+            gevent.sleep(SWEEP)
+            self.contexts.expire(self._settings().emsmdb_session_idle)
+        self._sweeping = False
+
+
+def _failure(error: MapiError | WireError) -> bytes | Refusal:
+    log.debug("request failed", extra={"error": str(error)})
+    return failure_body(error.code) if isinstance(error, MapiError) else Refusal(Code.INVALID_REQUEST_BODY)
