@@ -1,4 +1,4 @@
-"""SPNEGO (RFC 4178) around NTLM: NegTokenInit and NegTokenResp, in the few forms of DER ([X.690]) that they take.
+"""SPNEGO (RFC 4178) around NTLM: NegTokenInit and NegTokenResp, in the few forms of DER that they take.
 
 The client's list of mechanisms is signed at the end when NTLM was not its first choice (RFC 4178 5, [MS-SPNG] 3.1.5.1).
 """

@@ -17,7 +17,7 @@ from typing import Any
 
 from gromoxd import __version__
 from gromoxd.directory.errors import DirectoryDown
-from workers.http import figures
+from workers.http import channels, figures
 from workers.http.auth import Authenticator
 from workers.http.connection import refusal
 from workers.http.front import Headers, Refused, Reply, Route
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 PROTOCOLS = ("workers.http.autodiscover", "workers.http.mapihttp", "workers.http.oab")
 """Packages with `routes(site)`. Those that are not installed are left out."""
+CHANNELS = "workers.http.rpch"
+"""The package whose `channel` takes connections over."""
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 NOT_FOUND = Refused(404, "not found")
@@ -73,6 +75,7 @@ class App:
         self._site, self._ctx, self._master, self._private = site, site.ctx, master, private
         self._auth, self._relay = Authenticator(site), Relay(site)
         self._board = site.ctx.board
+        self._channel = None if private else channel_handler()
         self._router = Router([*self._own(), *([] if private else protocol_routes(site))])
 
     def _own(self) -> list[Route]:
@@ -123,6 +126,20 @@ class App:
             return Reply(200, allow)
         raise Refused(405, f"only {allowed}", allow)
 
+    def channel(self, request: HttpRequest) -> Reply | None:
+        """Let RPC over HTTP have the connection until it ends; or the reply to a request for that is refused."""
+        try:
+            if self._channel is None or request.path != channels.PATH:
+                raise NOT_FOUND
+            self._relay.accept(request)
+            self._auth.authenticate(request, 0)
+        except Refused as error:
+            return refusal(error)
+        except DirectoryDown:
+            return refusal(Refused(503, "try again later", [("Retry-After", "10")]))
+        self._channel(channel_of(self._site, request))
+        return None
+
     # ------------------------------------------------------------------------------------------ figures
 
     def _snapshot(self) -> figures.Snapshot:
@@ -163,6 +180,25 @@ def protocol_routes(site: Site) -> list[Route]:
             make = getattr(importlib.import_module(name), "routes", None)
             found += make(site) if make is not None else []
     return found
+
+
+def channel_handler() -> channels.Handler | None:
+    """RPC over HTTP, if it is installed."""
+    if importlib.util.find_spec(CHANNELS) is None:
+        return None
+    handler: channels.Handler | None = getattr(importlib.import_module(CHANNELS), "channel", None)
+    return handler
+
+
+def channel_of(site: Site, request: HttpRequest) -> channels.Channel:
+    """The request's connection, whose client may send now."""
+    about = channels.About(
+        request.method, request.head.query, request.fields, request.user, request.login, request.peer, request.host,
+        request.secure,
+    )  # fmt: skip
+    request.go_on()
+    connection = request.connection
+    return channels.Channel(site, about, connection.sock, connection.take_over(), tls=connection.tls)
 
 
 def plain(status: int, kind: str, body: bytes) -> Reply:

@@ -17,6 +17,7 @@ from typing import Any
 import gevent
 from gunicorn.http import errors, get_parser
 
+from workers.http.channels import METHODS
 from workers.http.front import Refused, Reply
 from workers.http.request import HttpRequest
 
@@ -28,10 +29,6 @@ LINGER_SECONDS = 2.0
 BODILESS = frozenset({204, 304})
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _date: tuple[int, str] = (0, "")
-
-
-class TakenOver(Exception):
-    """The connection belongs to somebody else now."""
 
 
 class Connection:
@@ -70,8 +67,6 @@ class Connection:
                 if head is None or not self._answer(head):
                     break
             self._linger()
-        except TakenOver:
-            return
         except errors.NoMoreData:
             log.debug("client went in the middle of a head")
         except (errors.ParseException, errors.ConfigurationProblem) as error:
@@ -86,7 +81,10 @@ class Connection:
         """Answer one request; whether another may follow."""
         request = HttpRequest(head, self)
         started = time.monotonic()
-        reply = self.worker.wsgi.answer(request)
+        app = self.worker.wsgi
+        reply = app.channel(request) if request.method in METHODS else app.answer(request)
+        if reply is None:
+            return False
         keep = self._keeps(request, reply)
         try:
             keep = self._write(request, reply, keep) and keep

@@ -57,7 +57,8 @@ class HttpRequest:
             if name in fields:
                 value = f"{fields[name]}{'; ' if name == 'COOKIE' else ', '}{value}"
             fields[name] = value
-        self._fields = fields
+        self.fields = fields
+        """Header fields by name in capitals."""
 
     # ------------------------------------------------------------------------------------------ head
 
@@ -92,7 +93,7 @@ class HttpRequest:
 
     def header(self, name: str) -> str:
         """A header field's value, several of one name joined by a comma; '' when it is not there."""
-        return self._fields.get(name.upper(), "")
+        return self.fields.get(name.upper(), "")
 
     def cookie(self, name: str) -> str:
         """A cookie's value, '' when it is not there."""
@@ -155,7 +156,7 @@ class HttpRequest:
     @cached_property
     def length(self) -> int:
         """Octets of the body; -1 when it comes in chunks."""
-        fields = self._fields
+        fields = self.fields
         return -1 if "TRANSFER-ENCODING" in fields else int(fields.get("CONTENT-LENGTH") or 0)
 
     @property
@@ -167,6 +168,12 @@ class HttpRequest:
     def awaits_continue(self) -> bool:
         """The client waits for leave to send its body."""
         return self._awaits_continue
+
+    def go_on(self) -> None:
+        """Tell a client that waits for it to send its body (RFC 9110 10.1.1)."""
+        if self._awaits_continue:
+            self._awaits_continue = False
+            self.connection.send(CONTINUE)
 
     def check(self, limit: int) -> None:
         """Set the body's limit. Refused (413) when it is said to be longer."""
@@ -187,9 +194,7 @@ class HttpRequest:
         if not self.length or self._body is not None:
             yield self._body or b""
             return
-        if self._awaits_continue:
-            self._awaits_continue = False
-            self.connection.send(CONTINUE)
+        self.go_on()
         started, left = time.monotonic(), self.length
         while left:
             piece = self._read(min(PIECE, left) if left > 0 else PIECE)
