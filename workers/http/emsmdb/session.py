@@ -29,7 +29,6 @@ SMALLEST_ROOM: Final = 256
 MOST_ROPS: Final = 4096
 """Requests of one buffer; more than fit into one with handles for them."""
 _RELEASE: Final = 0x01
-families.load()
 
 
 class Session:
@@ -213,3 +212,6 @@ class Session:
                 raise WireError("too many ROPs", cursor.at)
             found.append((cursor.at, read_request(cursor, self.is_public)))
         return found
+
+
+families.load()  # at the end: families know this module
