@@ -58,6 +58,11 @@ class Ec(IntEnum):
     ecInvalidBookmark = 0x80040405
     ecDuplicateObject = 0x0000055A
     ecNotImplemented = 0x80040FFF
+    SyncObjectDeleted = 0x80040800
+    SyncIgnore = 0x80040801
+    SyncConflict = 0x80040802
+    SyncNoParent = 0x80040803
+    SyncIncest = 0x80040804
 
 
 class WireError(ValueError):

@@ -117,7 +117,7 @@ class Imported(Result, frozen=True):
 
     `fail_on_conflict`: change nothing when both sides changed; else the later change wins (3.1.5.6.2.2) and the other
     version is kept in the folder Conflicts of a private mailbox, unless it is associated. The changes beside it are
-    the whole message: what it has and they do not say goes (3.2.5.9.4.2).
+    the whole message: what it has and they do not say goes (3.2.5.9.4.2), unless they are `partial`.
     """
 
     source_key: bytes
@@ -125,6 +125,7 @@ class Imported(Result, frozen=True):
     pcl: bytes
     modified_nt: int
     fail_on_conflict: bool = False
+    partial: bool = False
 
 
 class Saved(Result, frozen=True):

@@ -109,6 +109,8 @@ class ImportMove(Call[Saved], frozen=True):
     """Move a message as a client did (2.2.3.2.4.4): it gets the source key and versions that the client gave it.
 
     `Saved.conflict`: the mailbox had a version that the client does not know; it is now the moved message's.
+    `Saved.ignored`: the client had changed the message before it moved it. It keeps the mailbox's versions until that
+    change comes (2.2.3.2.4.4.2).
     """
 
     writes: ClassVar[bool] = True

@@ -307,6 +307,11 @@ class StreamWriter:
         """Octets written and not taken."""
         return len(self._out) - self._at
 
+    @property
+    def unicode(self) -> bool:
+        """Whether strings are PtypString."""
+        return self._code_page is None
+
     def marker(self, marker: int) -> None:
         """An element without a value."""
         self._element(U32.pack(marker))

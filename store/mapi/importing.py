@@ -229,15 +229,27 @@ def import_move(tx: Transaction, call: s.ImportMove) -> o.Saved:
     datarows.own(tx, data)
     here = versions.of(tx.identity, data.props, there[0].cn)
     conflict = not ids.pcl_covers(given.pcl, here.pcl)
-    merged = ids.pcl_merge(here.pcl, given.pcl)
-    versions.keep(data.props, versions.Versions(given.change_key, merged), moved.cn)
+    newer = _changed_before(call, here.pcl)
+    if newer:
+        versions.keep(data.props, here, moved.cn)
+    else:
+        merged = ids.pcl_merge(here.pcl, given.pcl)
+        versions.keep(data.props, versions.Versions(given.change_key, merged), moved.cn)
     datarows.write(tx, data)
     if data.did != moved.did:
         saving.reflag(tx, destination, moved, moved.flags, moved.modseq, moved.cn, data.did)
     saving.tell_mark(tx, destination, there[0], mid)
-    saved = o.Saved(destination.fid, mid, moved.uid, moved.cn, conflict)
+    saved = o.Saved(destination.fid, mid, moved.uid, moved.cn, conflict, newer)
     requests.remember(tx, call.request_id, saved)
     return saved
+
+
+def _changed_before(call: s.ImportMove, here: ids.Pcl) -> bool:
+    """Whether the client's version has changes that were not uploaded, beside the move itself."""
+    pcl, moved = ids.pcl_decode(call.pcl), ids.Xid.decode(call.change_key)
+    if pcl.get(moved.namespace) == moved.local_id:
+        del pcl[moved.namespace]
+    return not ids.pcl_covers(here, pcl)
 
 
 def _free_id(tx: Transaction, fid: int, source_key: bytes) -> int:

@@ -202,7 +202,7 @@ def _change(tx: Transaction, call: o.SaveMessage, folder: FolderRow, row: Row) -
         job.versions = verdict.versions
         put = {**call.changes.set, PidTagLastModificationTime: call.imported.modified_nt}
         whole = o.Changes(put, call.changes.delete, call.changes.recipients, call.changes.attachments)
-        job.changes = applying.as_whole(tx, job.data, whole, call.spooled)
+        job.changes = whole if call.imported.partial else applying.as_whole(tx, job.data, whole, call.spooled)
         saved = _carry_out(tx, job, call.spooled)
         if not call.changes.set.keys() & {PidTagMessageFlags, PidTagRead}:
             tell_mark(tx, folder, row, row.mid)
@@ -237,7 +237,7 @@ def _leave(tx: Transaction, job: _Job, call: o.SaveMessage, verdict: versions.Ve
 def _keep_there(tx: Transaction, job: _Job, call: o.SaveMessage) -> None:
     """Keep the client's version of a message, which lost a conflict."""
     folder = conflicts.place(tx, job.folder, job.row)
-    if folder is None or call.imported is None:
+    if folder is None or call.imported is None or call.imported.partial:
         return
     put = {PidTagMessageFlags: MF_READ, **call.changes.set, PidTagLastModificationTime: call.imported.modified_nt}
     changes = o.Changes(put, [], call.changes.recipients, call.changes.attachments)
