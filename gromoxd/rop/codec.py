@@ -175,6 +175,8 @@ class Failure(Response, frozen=True):
 
 
 REQUESTS: Final[dict[int, type[Request]]] = {}
+PUBLIC: Final[dict[int, type[Request]]] = {}
+"""Requests that have another form on logons of public stores."""
 RESPONSES: Final[dict[int, type[Response]]] = {}
 """By RopId. A class that is not told from RopId alone (second forms) is not here."""
 
@@ -200,15 +202,16 @@ def _compile(cls: type[Packet], own: int) -> None:
     cls._plan = plan
 
 
-def request(rop: int) -> Callable[[type[T]], type[T]]:
-    """Declare a request class for a RopId."""
+def request(rop: int, *, public: bool = False) -> Callable[[type[T]], type[T]]:
+    """Declare a request class for a RopId; `public`: its form on logons of public stores."""
+    known = PUBLIC if public else REQUESTS
 
     def declare(cls: type[T]) -> type[T]:
-        if not issubclass(cls, Request) or rop in REQUESTS:
+        if not issubclass(cls, Request) or rop in known:
             raise TypeError(f"request {rop:#04x}")
         cls.rop = rop
         _compile(cls, 2)
-        REQUESTS[rop] = cls
+        known[rop] = cls
         return cls
 
     return declare
@@ -229,10 +232,13 @@ def response(rop: int, *, always: bool = False, second: bool = False) -> Callabl
     return declare
 
 
-def read_request(cursor: Cursor) -> Request:
-    """The next request. WireError for an unknown RopId too, as nobody knows where it ends."""
+def read_request(cursor: Cursor, public: Callable[[int], bool] | None = None) -> Request:
+    """The next request. WireError for an unknown RopId too, as nobody knows where it ends.
+
+    `public` says of a LogonId whether it is one of a public store.
+    """
     rop, logon, index = cursor.struct(_HEAD)
-    cls = REQUESTS.get(rop)
+    cls = PUBLIC[rop] if rop in PUBLIC and public is not None and public(logon) else REQUESTS.get(rop)
     if cls is None:
         raise WireError(f"no ROP {rop:#04x}", cursor.at - 3)
     return cls(logon=logon, index=index, **cls.read_body(cursor))

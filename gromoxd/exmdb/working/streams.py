@@ -44,6 +44,12 @@ class Stream:
         self._ahead = (0, b"")
         self._of: object = None
 
+    def clone(self) -> Stream:
+        """Another stream of the same octets, with its own seek pointer, which is where this one's is now."""
+        other = Stream(self._holder, self.tag, self.writable, self._fixed)
+        other.position = self.position
+        return other
+
     def _value(self) -> object:
         return self._fixed if self._fixed is not None else self._holder.value(self.tag)
 

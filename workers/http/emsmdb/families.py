@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
-FAMILIES: tuple[str, ...] = ("release",)
+FAMILIES: tuple[str, ...] = (
+    "release", "store", "folders", "messages", "attachments", "readmarks", "properties", "streams",
+    "download", "syncstate", "icsdownload", "icsupload", "fastsource", "fastdestination", "tables", "notify",
+)  # fmt: skip
 """Modules of this package."""
 
 

@@ -13,9 +13,14 @@ OWN_REPLID = 1
 
 
 class ServerObject:
-    """What a handle stands for. `handle` is set when it gets one."""
+    """What a handle stands for. `handle` is set when it gets one.
+
+    What is opened on an object is a part of it, and released with it ([MS-OXCROPS] 3.1.5.3).
+    """
 
     handle = 0
+    owner: ServerObject | None = None
+    parts: set[ServerObject] | frozenset[ServerObject] = frozenset()
 
     def __init__(self, logon: Logon) -> None:
         self.logon = logon
@@ -24,6 +29,11 @@ class ServerObject:
     def holder(self) -> Holder | None:
         """The properties of objects that have some ([MS-OXCPRPT])."""
         return None
+
+    def owned_by(self, owner: ServerObject) -> None:
+        """Be a part of another object; for what has its handle already."""
+        self.owner = owner
+        owner.parts = {*owner.parts, self}
 
     def close(self) -> None:
         """The handle is released, or its session ends."""
@@ -67,11 +77,15 @@ class Folder(ServerObject):
 
 
 class Message(ServerObject):
-    """An open message, also one within an attachment."""
+    """An open message, also one within an attachment.
 
-    def __init__(self, logon: Logon, message: WorkingMessage) -> None:
+    `code_page`: of 8-bit strings that say it. `columns`: the properties of which rows of recipients consist.
+    """
+
+    def __init__(self, logon: Logon, message: WorkingMessage, code_page: int = 0) -> None:
         super().__init__(logon)
-        self.message = message
+        self.message, self.code_page = message, code_page
+        self.columns: tuple[int, ...] = ()
 
     @property
     def holder(self) -> Holder:
@@ -84,9 +98,9 @@ class Message(ServerObject):
 class Attachment(ServerObject):
     """An open attachment."""
 
-    def __init__(self, logon: Logon, attachment: WorkingAttachment) -> None:
+    def __init__(self, logon: Logon, attachment: WorkingAttachment, code_page: int = 0) -> None:
         super().__init__(logon)
-        self.attachment = attachment
+        self.attachment, self.code_page = attachment, code_page
 
     @property
     def holder(self) -> Holder:
