@@ -13,6 +13,7 @@ from gromoxd.context import WorkerContext
 from gromoxd.master.settings import MasterSettings
 from workers.common.confirm import Confirmer
 from workers.common.services import Services
+from workers.relay.addressbook import Refresher
 from workers.relay.control import Control
 from workers.relay.disk import Disk
 from workers.relay.engine import Engine
@@ -46,17 +47,21 @@ def main(ctx: WorkerContext) -> None:
         ctx.site, services.directory, services.exmdb, disk, engine, local, settings, hostname, time.time
     )  # fmt: skip
     control = Control(ctx.site, disk, engine, hostname, time.time)
+    refresher = Refresher(ctx.site, services.directory, ctx.config)
 
     def reload() -> None:
         _check(settings())
         remote.reload()
+        refresher.reload()
 
     _check(settings())
     ctx.on_reload(reload)
     ctx.on_drain(engine.stop)
     control.start()
     puller.start()
+    refresher.start()
     engine.run()
+    refresher.stop()
     puller.stop()
     control.stop()
     remote.close()
