@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 _RPC = "the transport of ROPs: RPC over HTTP; this server has none of it yet"
-_LZ77 = "compression of ROP buffers and address books (LZ77); comes with the protocols"
 _OAB = "offline address book; comes with the address book"
-_STUB = "a compressed buffer in its RPC call; the same decompressed is in `captures`"
 
 LEFT_OUT: dict[str, str] = {
-    "xca-3.1a": _LZ77,
-    "xca-3.1b": _LZ77,
     "rpch-conn-a1": _RPC,
     "rpch-conn-a3": _RPC,
     "rpch-ping": _RPC,
@@ -17,8 +13,6 @@ LEFT_OUT: dict[str, str] = {
     "rpch-fca": _RPC,
     "rpch-conn-b1": _RPC,
     "rpc-bind-nspi": _RPC,
-    "outlook2007-001": _STUB,
-    "outlook2007-002": _STUB,
     "oab2-browse": _OAB,
     "oab3-browse": _OAB,
     "oab-anr": _OAB,

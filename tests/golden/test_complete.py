@@ -13,6 +13,7 @@ from tests.golden.left_out import LEFT_OUT, PRINTED_IN_PART
 from tests.golden.test_properties import RTF
 from tests.mapi.structures.calendar import WEDNESDAYS_DAMAGED
 from tests.ntlm.test_golden import EXAMPLES as NTLM
+from tests.rop.captures import CALLS, LZ77
 
 COLLECTION = Path(__file__).parents[3] / "shared" / "golden" / "mapi.json"
 
@@ -27,6 +28,7 @@ def carried() -> dict[str, bytes]:
         "oxctabl-4.5.3.2": ropexamples.TABLE_PREFIX,
         "oxorule-4.2.1d": ropexamples.HANDLES,
         "oxocal-forum": WEDNESDAYS_DAMAGED,
+        **{name: octets for name, (octets, _) in {**CALLS, **LZ77}.items()},
         "outlook2007-001-plain": SUBMIT,
         "outlook2007-002-plain": VIEWS,
     }
