@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
-    "release", "store", "folders", "messages", "properties", "streams", "fasttransfer", "sync", "tables", "notify",
+    "release", "store", "folders", "progress", "messages", "properties", "streams", "fasttransfer", "sync", "tables", "notify",
     "control",
 )  # fmt: skip
 """Modules of this package that declare ROPs."""

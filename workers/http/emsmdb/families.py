@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
-    "release", "store", "folders", "messages", "attachments", "readmarks", "properties", "streams",
+    "release", "store", "folders", "progress", "messages", "attachments", "readmarks", "properties", "streams",
     "download", "syncstate", "icsdownload", "icsupload", "fastsource", "fastdestination", "tables", "notify",
 )  # fmt: skip
 """Modules of this package."""

@@ -1,0 +1,100 @@
+"""Copies and moves from one store of a session to another."""
+
+from __future__ import annotations
+
+import pytest
+
+from gromoxd.exmdb import tables as t
+from gromoxd.exmdb.names import MakePropertyIds, Name
+from gromoxd.exmdb.working import WorkingMessage
+from gromoxd.mapi import proptags as p
+from gromoxd.mapi.ids import eid_int
+from gromoxd.rop import folders as rf
+from tests.emsmdb.world import BOB, DOMAIN, INBOX, IPM, PUBLIC_IPM, SENT, Client, EmsmdbWorld
+from workers.http.emsmdb import transferring
+
+OWN = Name(b"N" * 16, -1, "colour")
+
+
+def write(world: EmsmdbWorld, fid: int, subject: str, *, associated: bool = False) -> int:
+    """A message with a named property and an attachment."""
+    account = world.account()
+    (number,) = account.call(MakePropertyIds([OWN]))
+    message = WorkingMessage.create(account, fid, associated=associated)
+    message.set({p.PidTagSubject: subject, number << 16 | 0x1F: "blue"})
+    attachment = message.create_attachment()
+    attachment.set({p.PidTagAttachDataBinary: b"octets", p.PidTagAttachMethod: 1})
+    attachment.save()
+    return message.save().mid
+
+
+@pytest.fixture
+def both(world: EmsmdbWorld, alice: Client) -> Client:
+    """Alice with her mailbox at 0, its inbox at 1; bob's mailbox at 2, his inbox at 3; the public store at 4, 5."""
+    world.grant(INBOX, "alice@example.test", 0x5FB, BOB)
+    world.grant(PUBLIC_IPM, "alice@example.test", 0x5FB, DOMAIN)
+    world.account(BOB).call(MakePropertyIds([Name(b"X" * 16, 1)]))
+    alice.folder(INBOX, 1)
+    alice.logon(2, 1, world.bob)
+    alice.folder(INBOX, 3, 2, 1)
+    alice.public_logon(4, 2)
+    alice.folder(PUBLIC_IPM, 5, 4, 2)
+    return alice
+
+
+def test_a_message_is_copied_whole(both: Client, world: EmsmdbWorld) -> None:
+    mid = write(world, INBOX, "Tea")
+    assert both.run(rf.MoveCopyMessages(0, 1, 3, [eid_int(1, mid)], False, True)) == [
+        rf.MoveCopyMessagesResponse(1, 0, False)
+    ]
+    bobs = world.account(BOB)
+    (copy,) = transferring.list_messages(bobs, INBOX)
+    found = WorkingMessage.open(bobs, copy)
+    (number,) = bobs.call(MakePropertyIds([OWN]))
+    assert found.get(p.PidTagSubject) == "Tea"
+    assert found.get(number << 16 | 0x1F) == "blue"
+    assert found.open_attachment(0).get(p.PidTagAttachDataBinary) == b"octets"
+    assert list(transferring.list_messages(world.account(), INBOX)) == [mid]
+
+
+def test_a_message_is_moved(both: Client, world: EmsmdbWorld) -> None:
+    mids = [write(world, INBOX, subject) for subject in ("a", "b")]
+    asked = [eid_int(1, mid) for mid in [*mids, 0x9999]]
+    assert both.run(rf.MoveCopyMessages(0, 1, 5, asked, False, False)) == [rf.MoveCopyMessagesResponse(1, 0, True)]
+    assert list(transferring.list_messages(world.account(), INBOX)) == []
+    public = world.account(DOMAIN)
+    subjects = {WorkingMessage.open(public, mid).get(p.PidTagSubject) for mid in transferring.list_messages(public, 2)}
+    assert subjects == {"a", "b"}
+
+
+def test_a_folder_is_copied_with_what_is_in_it(both: Client, world: EmsmdbWorld) -> None:
+    both.folder(IPM, 6)
+    top = both.one(rf.CreateFolder(0, 6, 7, 1, True, False, 0, "Top", "note"), rf.CreateFolderResponse).folder_id
+    below = both.one(rf.CreateFolder(0, 7, 8, 1, True, False, 0, "Below", ""), rf.CreateFolderResponse).folder_id
+    from gromoxd.mapi.ids import eid_split
+
+    write(world, eid_split(top)[1], "one")
+    write(world, eid_split(below)[1], "two")
+    write(world, eid_split(below)[1], "hidden", associated=True)
+    assert both.run(rf.CopyFolder(0, 6, 5, False, True, True, top, "Copy")) == [rf.CopyFolderResponse(6, 0, False)]
+    public = world.account(DOMAIN, "alice@example.test")
+    (copy,) = transferring._subfolders(public, PUBLIC_IPM)
+    (inner,) = transferring._subfolders(public, copy)
+    assert len(list(transferring.list_messages(public, copy))) == 1
+    assert len(list(transferring.list_messages(public, inner))) == 1
+    assert len(list(transferring.list_messages(public, inner, t.ASSOCIATED))) == 1
+    assert both.run(rf.MoveFolder(0, 6, 5, True, True, top, "Moved")) == [rf.MoveFolderResponse(6, 0, False)]
+    assert both.run(rf.OpenFolder(0, 0, 9, top, 0))[0].code != 0
+    assert len(transferring._subfolders(public, PUBLIC_IPM)) == 2
+
+
+def test_what_may_not_be_read_stays(world: EmsmdbWorld, bob: Client) -> None:
+    mid = write(world, INBOX, "secret")
+    world.grant(INBOX, BOB, 0x400)
+    bob.logon(1, 1, world.alice)
+    bob.folder(INBOX, 2, 1, 1)
+    bob.folder(SENT, 3)
+    assert bob.run(rf.MoveCopyMessages(1, 2, 3, [eid_int(1, mid)], False, True)) == [
+        rf.MoveCopyMessagesResponse(2, 0, True)
+    ]
+    assert list(transferring.list_messages(world.account(BOB), SENT)) == []

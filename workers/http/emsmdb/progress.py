@@ -1,0 +1,79 @@
+"""Operations that take long ([MS-OXCFOLD] 3.1.5.2, [MS-OXCPRPT] 3.2.5.20): done in steps, a while for each request.
+
+A client that asked for it gets RopProgress instead of the response, and the operation goes on when it asks how far it
+is. One that does not ask any more, or releases the object, has stopped it. The response of the operation comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final, Protocol
+from weakref import WeakKeyDictionary
+
+from gromoxd.errors import Ec, MapiError
+from gromoxd.rop import progress as w
+from gromoxd.rop.codec import Response
+from workers.http.emsmdb.dispatch import Call, handles
+from workers.http.emsmdb.objects import ServerObject
+
+BUDGET: Final = 0.5
+"""So long a request works before it answers how far it is."""
+Steps = Generator[tuple[int, int], None, bool]
+"""Yields (done, total) after each step; returns whether something was left undone."""
+
+
+class Kind(Protocol):
+    """The class of a response that says whether all was done."""
+
+    def __call__(self, index: int, code: int, partial_completion: bool) -> Response: ...
+
+
+class _Work:
+    def __init__(self, kind: Kind, steps: Steps) -> None:
+        self.kind, self.steps = kind, steps
+
+    def advance(self, call: Call, forever: bool) -> Response:
+        """The operation's response, or, if there is time for no more, the progress. MapiError."""
+        clock = call.session.clock
+        end = clock() + BUDGET
+        try:
+            while True:
+                done, total = next(self.steps)
+                if not forever and clock() >= end:
+                    return w.ProgressResponse(call.request.index, 0, call.request.logon, done, total)
+        except StopIteration as stop:
+            return self.kind(call.request.index, 0, bool(stop.value))
+
+
+_WORKS: Final[WeakKeyDictionary[ServerObject, _Work]] = WeakKeyDictionary()
+
+
+def run(call: Call, on: ServerObject, kind: Kind, steps: Steps, *, asynchronous: bool) -> Response:
+    """Do what `steps` does on an object: to its end or, `asynchronous`, for a while. Older work goes first."""
+    earlier = _WORKS.pop(on, None)
+    if earlier is not None:
+        earlier.advance(call, True)
+    return _go_on(call, on, _Work(kind, steps), not asynchronous)
+
+
+def _go_on(call: Call, on: ServerObject, work: _Work, forever: bool) -> Response:
+    answer = work.advance(call, forever)
+    if isinstance(answer, w.ProgressResponse):
+        _WORKS[on] = work
+    return answer
+
+
+@handles(w.Progress)
+def progress(call: Call, request: w.Progress) -> Response:
+    """[MS-OXCPRPT] 3.2.5.20. ecNotSupported: nothing is under way."""
+    on = call.object(ServerObject)
+    work = _WORKS.pop(on, None)
+    if work is None:
+        raise MapiError(Ec.ecNotSupported, "no operation under way")
+    if request.want_cancel:
+        work.steps.close()
+        return work.kind(request.index, 0, True)
+    try:
+        return _go_on(call, on, work, False)
+    except MapiError as error:
+        return work.kind(request.index, error.code, True)
