@@ -45,6 +45,11 @@ class Site:
         return self._site or self.config.get(MasterSettings).site_path
 
     @property
+    def given(self) -> bool:
+        """Was the site named with -s?"""
+        return bool(self._site)
+
+    @property
     def run(self) -> str:
         return os.path.join(self.folder, "run")
 
@@ -77,7 +82,9 @@ class Site:
 
         if self.database_file and not os.path.exists(self.database_file):
             raise click.ClickException(f"there is no directory {self.database_file} (gromoxctl db create makes it)")
-        return Admin(self.engine, self.data)
+        from gromoxd.directory.settings import DirectorySettings
+
+        return Admin(self.engine, self.data, store_nt_hash=self.config.get(DirectorySettings).store_nt_hash)
 
     def directory(self) -> Directory:
         """The directory as the workers see it, with a cache of its own."""

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from gromoxd.directory import passwords, queries, schema
+from gromoxd.directory import nthash, passwords, queries, schema
 from gromoxd.directory.errors import AdminError
 from gromoxd.directory.model import (
     DEFAULT_PRIVILEGES,
@@ -66,9 +66,10 @@ def checked_address(address: str) -> str:
 class Admin:
     """Operations on one directory database. `data` is the absolute folder under which new mailboxes go."""
 
-    def __init__(self, engine: Engine, data: str) -> None:
+    def __init__(self, engine: Engine, data: str, *, store_nt_hash: bool = False) -> None:
         self._engine = engine
         self._data = data
+        self._nt_hashes = store_nt_hash
 
     @contextmanager
     def _change(self) -> Iterator[Connection]:
@@ -149,8 +150,11 @@ class Admin:
         `more`: display_name, homeserver, maildir, privilege_bits, status, display_type, lang, timezone.
         """
         hashed = _hash(password) if password is not None else ""
+        self._prepare()
         with self._change() as connection:
-            return self._insert_user(connection, checked_address(name), hashed, **more)
+            number = self._insert_user(connection, checked_address(name), hashed, **more)
+            self._keep_nt_hash(connection, number, hashed, password)
+            return number
 
     def _insert_user(
         self, connection: Connection, name: str, hashed: str = "", *, display_name: str = "", homeserver: str = "",
@@ -231,11 +235,25 @@ class Admin:
                 _set_property(connection, user.id, tag, value)
 
     def set_password(self, name: str, password: str) -> None:
-        """Give a user a new password."""
+        """Give a user a new password, and with `store_nt_hash` a new NT hash."""
         hashed = _hash(password)
+        self._prepare()
         with self._change() as connection:
             user = _user(connection, name)[0]
             connection.execute(update(users).where(users.c.id == user.id).values(password=hashed))
+            self._keep_nt_hash(connection, user.id, hashed, password)
+
+    def _prepare(self) -> None:
+        """MariaDB makes no table within a transaction."""
+        if self._nt_hashes:
+            with self._change() as connection:
+                nthash.prepare(connection)
+
+    def _keep_nt_hash(self, connection: Connection, number: int, hashed: str, password: str | None) -> None:
+        if self._nt_hashes and password is not None:
+            nthash.keep(connection, number, hashed, password)
+        else:
+            nthash.forget(connection, number)
 
     def delete_user(self, name: str) -> str:
         """Delete a user or a list's user; answers the mailbox folder, which stays on disk."""
@@ -502,6 +520,7 @@ def _delete_user(connection: Connection, number: int) -> None:
     )
     connection.execute(delete(specifieds).where(specifieds.c.list_id.in_(lists)))
     connection.execute(delete(schema.forwards).where(schema.forwards.c.username == name))
+    nthash.forget(connection, number)
     connection.execute(delete(users).where(users.c.id == number))
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hmac
 import logging
 import time
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
+from sqlalchemy import Connection
 
-from gromoxd.directory import passwords, queries
+from gromoxd.directory import nthash, passwords, queries
 from gromoxd.directory.cache import Absent, Records
 from gromoxd.directory.errors import AmbiguousName, AuthFailed, Throttled
 from gromoxd.directory.model import LONGEST_NAME, User, normal
@@ -48,13 +50,37 @@ class Authenticator:
 
     def authenticate(self, name: str, password: str, privilege: int, peer: str) -> User:
         """See `Directory.authenticate`."""
+        login = normal(name)
+        return self._judged(
+            name, privilege, peer, lambda: self._by_token(login, password) or self._by_hash(login, password)
+        )
+
+    def by_proof(self, name: str, proves: Callable[[bytes | None], bool], privilege: int, peer: str) -> User:
+        """The user, if `proves(NT hash)` is true (None: nobody has one; it is asked all the same). Raises likewise."""
+
+        def find() -> User | None:
+            found = self._directory.blocking(self._nt_hash, normal(name))
+            user, kept = found if found is not None else (None, None)
+            return user if proves(kept) else None
+
+        return self._judged(name, privilege, peer, find)
+
+    def by_trust(self, name: str, privilege: int, peer: str) -> User:
+        """The user of a name that somebody trusted has vouched for. Raises likewise."""
+        return self._judged(name, privilege, peer, lambda: self._directory.find_or_none(name))
+
+    def refuse(self, name: str, peer: str) -> NoReturn:
+        """Somebody else found the credentials wrong: count it, and raise AuthFailed."""
+        self._refuse(normal(name) or name[:LONGEST_NAME], peer)
+
+    def _judged(self, name: str, privilege: int, peer: str, find: Callable[[], User | None]) -> User:
         directory, started = self._directory, time.monotonic()
-        throttle, login = directory.shared.throttle, normal(name)
-        counted = login or name[:LONGEST_NAME]
+        throttle = directory.shared.throttle
+        counted = normal(name) or name[:LONGEST_NAME]
         if throttle.check(counted, peer) > 0:
             self._count("auth_throttled")
             raise Throttled(directory.settings.auth_fail_delay)
-        user = self._by_token(login, password) or self._by_hash(login, password)
+        user = find()
         if user is None or not user.may_log_in or not user.has_privilege(privilege):
             self._refuse(counted, peer)
         throttle.succeed(counted, peer)
@@ -62,6 +88,26 @@ class Authenticator:
         if directory.board is not None:
             directory.board.observe_ms("auth_ms", (time.monotonic() - started) * 1000)
         return user
+
+    def _nt_hash(self, login: str) -> tuple[User, bytes | None] | None:
+        """On a thread: the user and the NT hash, if there is one."""
+        backend = self._directory.settings.auth_backend_selection
+
+        def work(connection: Connection) -> tuple[User, bytes | None] | None:
+            found = queries.find_user(connection, login)
+            if found is None:
+                return None
+            user, stored = found
+            usable = backend != "deny_all" and not (user.external and backend in EXTERNAL)
+            return user, nthash.find(connection, user.id, stored) if usable else None
+
+        if not login:
+            return None
+        try:
+            return self._directory.database().run(work)
+        except AmbiguousName:
+            log.warning("ambiguous name in the directory name=%r", login)
+            return None
 
     def _by_token(self, login: str, password: str) -> User | None:
         """The user, when just this password was verified a moment ago."""

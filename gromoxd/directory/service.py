@@ -152,6 +152,11 @@ class Directory:
         """
         return self._login.authenticate(name, password, privilege, peer)
 
+    @property
+    def login(self) -> Authenticator:
+        """Log-ins by other means than a password: `by_proof`, `by_trust`, `refuse`."""
+        return self._login
+
     def recipient(self, address: str, sender: str = "") -> Recipient:
         """Where mail for this address goes. DirectoryDown. `sender` ('' for bounces) matters for lists."""
         return self._resolver.resolve(address, sender)

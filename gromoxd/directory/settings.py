@@ -64,6 +64,10 @@ class DirectorySettings:
         5, "An address is refused for all users after this many times auth_times.", kind="int", low=1, high=1000
     )
     block_interval_auths: float = setting(60.0, "Length of the refusal.", kind="span", low=1, high=86400)
+    store_nt_hash: bool = setting(
+        False, "Keep an NT hash with each new password, for log-ins with NTLM; it is worth as much as the password.",
+        kind="bool",
+    )  # fmt: skip
     lda_recipient_delimiter: str = setting(
         "+", "Characters that separate a user's name from a sub-address; empty: none.", kind="str"
     )

@@ -105,6 +105,7 @@ def mysql_tables(mariadb_socket: Path) -> Iterator[DatabaseSettings]:
 def empty(engine: Engine) -> None:
     """Delete all rows but the schema version, and count from 1 again."""
     with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS gromoxd_nt_hashes")
         for table in reversed(schema.metadata.sorted_tables):
             connection.exec_driver_sql(f"DELETE FROM `{table.name}`")
         for name in ("users", "domains", "servers", "mlists"):
