@@ -14,6 +14,7 @@ from gromoxd.cli.site import Site
 COMMANDS: dict[str, tuple[str, str]] = {
     "alias": ("gromoxd.cli.names:alias", "Additional mail addresses of users."),
     "altname": ("gromoxd.cli.names:altname", "Additional log-in names of users."),
+    "autodiscover": ("gromoxd.cli.autodiscover:autodiscover", "Ask AutoDiscover as a client does."),
     "db": ("gromoxd.cli.db:db", "Create or upgrade the directory's database."),
     "domain": ("gromoxd.cli.domain:domain", "Mail domains."),
     "dump": ("gromoxd.cli.dump:dump", "Show what is in a MAPI structure."),

@@ -29,10 +29,9 @@ from gromoxd.directory.model import (
     Status,
     User,
 )
-from gromoxd.directory.queries import PR_DISPLAY_TYPE_EX
+from gromoxd.directory.queries import PR_DISPLAY_NAME, PR_DISPLAY_TYPE_EX
 from gromoxd.directory.schema import aliases, altnames, associations, domains, mlists, servers, specifieds, users
 
-PR_DISPLAY_NAME = 0x3001001F
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 _USER_FIELDS = frozenset({"maildir", "lang", "timezone", "privilege_bits", "address_status", "externid"})

@@ -188,6 +188,14 @@ class Aliases(msgspec.Struct, array_like=True, frozen=True):
     aliases: list[str]
 
 
+class Profile(msgspec.Struct, array_like=True, frozen=True):
+    """How a user is shown, and the other mailboxes that he is told of (`secondary_store_hints`, by user names)."""
+
+    name: str
+    display_name: str = ""
+    secondary: list[str] = []
+
+
 class Booking(msgspec.Struct, array_like=True, frozen=True):
     """How a user's mailbox answers meeting requests: the PR_SCHDINFO_… properties and the room's capacity (0: any)."""
 

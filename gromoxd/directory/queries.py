@@ -19,6 +19,7 @@ from gromoxd.directory.model import (
     ListType,
     MailingList,
     Memberships,
+    Profile,
     Server,
     User,
 )
@@ -28,6 +29,7 @@ from gromoxd.directory.schema import (
     associations,
     domains,
     mlists,
+    secondary_store_hints,
     servers,
     specifieds,
     user_properties,
@@ -35,6 +37,7 @@ from gromoxd.directory.schema import (
 )
 
 PR_DISPLAY_TYPE_EX = 0x39050003
+PR_DISPLAY_NAME = 0x3001001F
 PR_EMS_AB_ROOM_CAPACITY = 0x08070003
 PR_SCHDINFO_AUTO_ACCEPT_APPTS, PR_SCHDINFO_DISALLOW_RECURRING_APPTS = 0x686D000B, 0x686E000B
 PR_SCHDINFO_DISALLOW_OVERLAPPING_APPTS = 0x686F000B
@@ -185,6 +188,22 @@ def find_memberships(connection: Connection, name: str) -> Memberships | None:
 def find_aliases(connection: Connection, name: str) -> Aliases | None:
     """The aliases of the user of this user name."""
     return Aliases(name, sorted(_aliases_of(connection, [name])))
+
+
+def find_profile(connection: Connection, name: str) -> Profile | None:
+    """How the user of this user name is shown, and his other mailboxes."""
+    shown = select(users.c.id, user_properties.c.propval_str).select_from(
+        users.outerjoin(
+            user_properties,
+            (user_properties.c.user_id == users.c.id) & (user_properties.c.proptag == PR_DISPLAY_NAME),
+        )
+    )
+    row = connection.execute(shown.where(users.c.username == name)).first()
+    if row is None:
+        return None
+    joined = secondary_store_hints.join(users, users.c.id == secondary_store_hints.c.secondary)
+    hints = select(users.c.username).select_from(joined).where(secondary_store_hints.c.primary == row[0])
+    return Profile(name, row[1] or "", sorted(connection.execute(hints).scalars()))
 
 
 def find_booking(connection: Connection, name: str) -> Booking | None:

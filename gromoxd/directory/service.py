@@ -22,7 +22,18 @@ from gromoxd.directory.cache import Absent, Records
 from gromoxd.directory.database import Database
 from gromoxd.directory.errors import AmbiguousName
 from gromoxd.directory.login import Authenticator
-from gromoxd.directory.model import Aliases, Booking, Domain, MailingList, Memberships, Recipient, Server, User, normal
+from gromoxd.directory.model import (
+    Aliases,
+    Booking,
+    Domain,
+    MailingList,
+    Memberships,
+    Profile,
+    Recipient,
+    Server,
+    User,
+    normal,
+)
 from gromoxd.directory.recipients import Resolver
 from gromoxd.directory.settings import DatabaseSettings, DirectorySettings
 from gromoxd.errors import Ec, MapiError
@@ -65,6 +76,7 @@ class Directory:
         self._memberships: Records[Memberships] = Records(shared, b"m", Memberships)
         self._aliases: Records[Aliases] = Records(shared, b"a", Aliases)
         self._bookings: Records[Booking] = Records(shared, b"b", Booking)
+        self._profiles: Records[Profile] = Records(shared, b"p", Profile)
         self._by_id: Records[User] = Records(shared, b"i", User)
         self._making = allocate_lock()
         self._login = Authenticator(self)
@@ -114,6 +126,11 @@ class Directory:
         """How the user's mailbox answers meeting requests. DirectoryDown."""
         found = self._look_up(self._bookings, normal(user.username), queries.find_booking)
         return found if found is not None else Booking(user.username)
+
+    def profile(self, user: User) -> Profile:
+        """How the user is shown, and his other mailboxes. DirectoryDown."""
+        found = self._look_up(self._profiles, normal(user.username), queries.find_profile)
+        return found if found is not None else Profile(user.username)
 
     def owner_of(self, maildir: str) -> User | None:
         """Whose store this folder is: a user, or a domain in a User's form (id 0). AmbiguousName if several's."""
