@@ -57,6 +57,7 @@ class Ec(IntEnum):
     ecDstNullObject = 0x00000503
     ecInvalidBookmark = 0x80040405
     ecDuplicateObject = 0x0000055A
+    ecRejected = 0x000007EE
     ecNotImplemented = 0x80040FFF
     SyncObjectDeleted = 0x80040800
     SyncIgnore = 0x80040801

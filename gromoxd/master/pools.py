@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gromoxd.config import Config
+from gromoxd.context import ConfigView
 from gromoxd.exmdb.settings import ExmdbSettings
 from gromoxd.master.settings import (
     HttpPool,
@@ -89,7 +90,7 @@ SETTINGS_MODULES = (
     "gromoxd.exmdb.settings", "gromoxd.directory.settings", "store.settings", "workers.common.settings",
     "workers.imap.settings", "workers.pop3.settings", "workers.lmtp.settings", "workers.http.settings",
     "workers.http.emsmdb.settings", "workers.relay.settings", "workers.http.autodiscover.settings",
-    "gromoxd.addressbook.settings",
+    "gromoxd.addressbook.settings", "workers.http.rpch.settings",
 )  # fmt: skip
 """Modules that only declare settings: the master loads them so that it can judge whole files."""
 
@@ -139,7 +140,7 @@ def choose(only: Iterable[str] = (), table: tuple[Pool, ...] = POOLS) -> list[Po
     return chosen
 
 
-def size_of(pool: Pool, config: Config) -> int:
+def size_of(pool: Pool, config: ConfigView) -> int:
     """The number of processes that the configuration asks for."""
     size: int = getattr(config.get(pool.settings), pool.size)
     return size or pool.automatic(len(os.sched_getaffinity(0)))
