@@ -24,6 +24,7 @@ from gromoxd.exmdb.api import MailboxRef
 from gromoxd.exmdb.calls import Call, Event
 from gromoxd.exmdb.connection import Connection, Lost
 from gromoxd.exmdb.settings import ExmdbSettings
+from gromoxd.exmdb.tables import WatchObjects, WatchTable
 
 R = TypeVar("R")
 LOCAL = ""
@@ -61,6 +62,7 @@ class Client:
         self._epoch = shared.epoch if shared else 0
         self._watches: dict[str, dict[int, tuple[MailboxRef, str, Callable[[Event], None]]]] = {}
         self._next_watch = 0
+        self._details: dict[tuple[str, int], tuple[MailboxRef, str, WatchObjects | WatchTable]] = {}
 
     # ------------------------------------------------------------------------------------------ api.Exmdb
 
@@ -68,6 +70,17 @@ class Client:
         self, mailbox: MailboxRef, call: Call[R], *, actor: str, spool: BinaryIO | None = None, deadline: float = 0.0
     ) -> R:
         """See `gromoxd.exmdb.api.Exmdb.call`."""
+        if not isinstance(call, WatchObjects | WatchTable):
+            return self._call(mailbox, call, actor, spool, deadline)
+        key = (mailbox.maildir, call.id)
+        if not call.on:
+            self._details.pop(key, None)
+        result: R = self._call(mailbox, call, actor, None, deadline)  # type: ignore[assignment]
+        if call.on:
+            self._details[key] = (mailbox, actor, call)
+        return result
+
+    def _call(self, mailbox: MailboxRef, call: Call[R], actor: str, spool: BinaryIO | None, deadline: float) -> R:
         started = time.monotonic()
         end = started + (deadline or self.settings.exmdb_client_rpc_timeout)
         pause, attempt = FIRST_PAUSE, 0
@@ -209,9 +222,19 @@ class Client:
             for mailbox, actor in {(mailbox, actor) for mailbox, actor, _ in entries}:
                 with contextlib.suppress(MapiError):  # the sessions find out with their next call
                     self.call(mailbox, calls.Watch(True), actor=actor)
+            self._renew_details(maildir)
             for _, _, notify in entries:
                 notify(Event(maildir, 0))
                 notify(Event(maildir, -1))
+
+    def _renew_details(self, maildir: str) -> None:
+        """Watch tables and objects anew, unless that ended meanwhile."""
+        for key, (mailbox, actor, call) in list(self._details.items()):
+            if key[0] == maildir and key in self._details:
+                with contextlib.suppress(MapiError):  # as above
+                    self._call(mailbox, call, actor, None, 0.0)
+                    if key not in self._details:
+                        self._call(mailbox, WatchObjects(call.id, False), actor, None, 0.0)
 
     def _count(self, started: float) -> None:
         if self._board is not None:

@@ -221,7 +221,7 @@ def notify(handle: int, logon: int, data: NotificationData) -> bytes:
 
 def table_of(octets: bytes) -> tuple[int, int]:
     """(handle, TableEventType) of an encoded RopNotify about a table; TableEventType 0 of others."""
-    _, handle, _, flags, kind = _KINDS.unpack_from(octets)
+    _, handle, _, flags, kind = _KINDS.unpack(octets[: _KINDS.size].ljust(_KINDS.size, b"\0"))
     return handle, kind if flags & _TYPE == TABLE_MODIFIED else 0
 
 

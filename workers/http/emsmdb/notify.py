@@ -90,12 +90,12 @@ class Feed:
     def ignore(self, number: int) -> None:
         """No more of this watch."""
         self._listeners.pop(number, None)
-        if self._coarse.pop(number, None) is not None or self._gone:
+        if self._coarse.pop(number, None) is not None:
             return
         try:
-            self._account.call(t.WatchObjects(number, False), deadline=UNWATCH_TIMEOUT)
+            self._account.call(t.WatchObjects(number, False), deadline=0.01 if self._gone else UNWATCH_TIMEOUT)
         except MapiError:
-            self._gone = True  # an owner that is gone has forgotten the watches, there is no need to ask for each
+            self._gone = True  # an owner that is gone has forgotten the watches: it is not waited for again
 
     def _event(self, event: Event) -> None:
         self.version += 1
