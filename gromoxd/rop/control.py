@@ -1,4 +1,4 @@
-"""Responses that no request asked for ([MS-OXCROPS] 2.2.14.3, 2.2.15.1, 2.2.15.2). None has a handle or a ReturnValue."""
+"""Responses that no request asked for ([MS-OXCROPS] 2.2.14.3, 2.2.15.1, 2.2.15.2), without handle and ReturnValue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EcDoRpcExt2 requests of Outlook 2007 as they travelled, from the test data of OpenChange; LZ77 examples of [MS-XCA]."""
+"""EcDoRpcExt2 requests of Outlook 2007 as they travelled, from OpenChange's test data; LZ77 examples of [MS-XCA]."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VIEWS_CALL = bytes.fromhex(
     "a002ff0000713c00ffffffffffffffff00005201000007800000300000000000060028002800ada5a4a4a4a5b9a5b5a5a4a9"
     "f7a5a5a5a5a5a5a5bea5a5a5b5a5a4a9eaa5a5a5eba5a5a5bea5a5a53000000088000000"
 )
-"""[in] parameters ([MS-OXCRPC] 3.1.4.2): context handle, pulFlags, cbIn, rgbIn (compressed), …, rgbAuxIn (obfuscated)."""
+"""[in] parameters ([MS-OXCRPC] 3.1.4.2): context handle, pulFlags, cbIn, rgbIn (compressed), …, rgbAuxIn (XOR)."""
 
 CALLS = {"outlook2007-001": (SUBMIT_CALL, SUBMIT), "outlook2007-002": (VIEWS_CALL, VIEWS)}
 """The call, and the payload of its rgbIn in the clear."""

@@ -74,7 +74,7 @@ def connect(
     session = Session(site, user, wake)
     session.code_page, session.lcid, session.sort_lcid = code_page or DEFAULT_CODE_PAGE, lcid_string, lcid_sort
     session.client_version = client_version
-    log.debug("session", extra={"version": "%d.%d.%d.%d" % client_version, "program": program})
+    log.debug("session", extra={"version": ".".join(map(str, client_version)), "program": program})
     domain = site.services.directory.domain(user.username.rpartition("@")[2])
     blocks = [
         aux.exorginfo(public_folders=domain is not None and bool(domain.homedir)),

@@ -1,4 +1,4 @@
-"""MAPI over HTTP ([MS-OXCMAPIHTTP]): the common form of requests and answers, session contexts, the mailbox endpoint."""
+"""MAPI over HTTP ([MS-OXCMAPIHTTP]): the form of requests and answers, session contexts, the mailbox endpoint."""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
+
+from gevent.lock import BoundedSemaphore
 
 from gromoxd.errors import Ec, MapiError
 from workers.http.mapihttp.framing import Code, Refusal
@@ -26,14 +27,14 @@ def _secret() -> str:
 
 
 class SessionContext:
-    """One. `state` is the endpoint's; `lock` is held while a request of it is carried out; `users` says how many are."""
+    """One. `state` is the endpoint's; `lock` is held while a request is carried out; `users`: those under way."""
 
     __slots__ = ("ended", "lock", "sequence", "sid", "state", "used", "username", "users")
 
     def __init__(self, sid: str, username: str, state: Any, now: float) -> None:
         self.sid, self.username, self.state, self.used = sid, username, state, now
         self.sequence = _secret()
-        self.lock = threading.Lock()
+        self.lock = BoundedSemaphore()
         self.users = 0
         self.ended = False
 

@@ -1,11 +1,11 @@
-"""One endpoint: requests to functions, in the order of their session context, with signs of life while they take long."""
+"""One endpoint: from requests to functions, in their session context's order, with signs of life if it takes long."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import gevent
 
@@ -125,7 +125,7 @@ class Endpoint:
         job = gevent.spawn(self._work, kind, context, found, body)
         job.join(PENDING_INTERVAL)
         if job.ready():
-            return self._answer(request, found, job.value, started)
+            return self._answer(request, found, cast("bytes | Exception", job.value), started)
         return Reply(200, self._head(request, found, waits=False), self._long(job, started))
 
     def _work(self, kind: RequestType, context: Context, found: SessionContext | None, body: bytes) -> Any:
@@ -156,7 +156,8 @@ class Endpoint:
             if job.ready():
                 break
             yield PENDING
-        answer, code = job.value, Code.SUCCESS
+        answer: Any = job.value
+        code = Code.SUCCESS
         if isinstance(answer, Refusal):
             answer, code = b"", answer.code
         elif isinstance(answer, Exception):
