@@ -11,6 +11,7 @@ from gromoxd.directory.model import Domain, User
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.api import MailboxRef
 from gromoxd.exmdb.storecalls import OpenStore
+from gromoxd.mapi.permissions import FREE_BUSY, Rights
 from workers.http.autodiscover.settings import AutodiscoverSettings
 from workers.http.front import Request
 from workers.http.site import Site
@@ -19,6 +20,8 @@ PUBLIC = "public.folder.root@"
 """The address by which clients ask for a domain's public folders."""
 _SPACE = uuid.UUID("6f3b1f0e-6a0c-5c51-9a58-0b8c0e0f7a11")
 MOST_ALTERNATIVES = 50
+_FOR_EVERYBODY = FREE_BUSY | Rights.FolderVisible
+"""What everybody may have on everybody's calendar opens no mailbox."""
 AuthPackage = Callable[[], str]
 
 
@@ -57,12 +60,12 @@ class Service:
         if not self.settings.oxdisco_validate_scndrequest:
             return True
         try:
-            self._site.services.exmdb.call(mailbox, OpenStore(), actor=user.username)
+            info = self._site.services.exmdb.call(mailbox, OpenStore(), actor=user.username)
         except MapiError as error:
             if error.code in (Ec.ecAccessDenied, Ec.ecUnknownUser, Ec.ecNotFound):
                 return False
             raise
-        return True
+        return info.public or bool(info.rights & ~_FOR_EVERYBODY)
 
     def _of_user(self, request: Request, user: User) -> Mailbox:
         people, profile = self._site.people, self._directory.profile(user)
