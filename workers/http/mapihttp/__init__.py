@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -9,22 +11,43 @@ if TYPE_CHECKING:
     from workers.http.mapihttp.endpoint import Endpoint
     from workers.http.site import Site
 
+log = logging.getLogger(__name__)
+
 MAILBOX: Final = "/mapi/emsmdb"
 LARGEST_BODY: Final = 1 << 20
 METHODS: Final = ("POST", "GET")
 
 
-def routes_of(endpoint: Endpoint) -> list[Route]:
-    """An endpoint's routes."""
+def routes_of(site: Site, path: str, make: Callable[[], Endpoint]) -> list[Route]:
+    """The routes of the endpoint at `path`, which is made once for a worker, whatever number of listeners it has."""
     from workers.http.front import Route
 
-    paths = (endpoint.path, f"{endpoint.path}/")
-    return [Route(path, endpoint.handle, METHODS, limit=LARGEST_BODY, cookie="sid") for path in paths]
+    endpoint: Endpoint | None = site.endpoints.get(path)
+    if endpoint is None:
+        site.endpoints[path] = endpoint = make()
+    return [Route(each, endpoint.handle, METHODS, limit=LARGEST_BODY, cookie="sid") for each in (path, f"{path}/")]
 
 
 def routes(site: Site) -> list[Route]:
     """The mailbox endpoint ([MS-OXCMAPIHTTP] 2.2.4)."""
+    return routes_of(site, MAILBOX, lambda: _mailbox(site))
+
+
+def _mailbox(site: Site) -> Endpoint:
     from workers.http.mapihttp.endpoint import Endpoint
     from workers.http.mapihttp.mailbox import TYPES
 
-    return routes_of(Endpoint(site, MAILBOX, TYPES))
+    endpoint = Endpoint(site, MAILBOX, TYPES)
+    site.ctx.on_reload(lambda: _wake_moved(site, endpoint))
+    return endpoint
+
+
+def _wake_moved(site: Site, endpoint: Endpoint) -> None:
+    """Those who wait, and have another home server now, ask again."""
+    from gromoxd.directory.errors import DirectoryDown
+    from workers.http.mapihttp.mailbox import moved
+
+    try:
+        endpoint.wake(moved(site))
+    except DirectoryDown as error:
+        log.warning("the directory cannot be asked who has moved", extra={"error": str(error)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 import gevent
@@ -50,7 +50,7 @@ class Endpoint:
         self.types = {PING: RequestType(_nothing, Use.FREE), **types}
         self.contexts = Contexts(site.ctx.slot.number)
         self._sweeping = False
-        site.ctx.on_drain(self.contexts.close)
+        site.ctx.on_drain(self.wake)
 
     # ---------------------------------------------------------------------------------------------- requests
 
@@ -77,24 +77,24 @@ class Endpoint:
             raise Refusal(Code.INVALID_REQUEST_TYPE)
         if kind.use is Use.OPENS:
             return self._open(request, kind, started)
-        context = Context(self.site, request)
+        context, body = Context(self.site, request), request.body()
         sid = request.cookie("sid")
         if kind.use is Use.FREE:
             found = self.contexts.find(sid, request.user.username) if sid else None
             if found is not None:
                 context.state = found.state
-            return self._run(request, kind, context, found, started)
+            return self._run(kind, context, found, body, started)
         found = self.contexts.find(sid, request.user.username)
         context.state = found.state
         if kind.use is Use.WAITS:
-            return self._wait(request, kind, context, found, started)
+            return self._wait(kind, context, found, body, started)
         sequence = request.cookie("sequence")
         if not sequence:
             raise Refusal(Code.MISSING_COOKIE, "no sequence cookie")
         if sequence != found.sequence:
             raise Refusal(Code.INVALID_SEQUENCE)
         found.advance()
-        return self._run(request, kind, context, found, started)
+        return self._run(kind, context, found, body, started)
 
     def _open(self, request: Request, kind: RequestType, started: float) -> Reply:
         """[MS-OXCMAPIHTTP] 3.2.5.1, 3.2.5.6."""
@@ -117,9 +117,9 @@ class Endpoint:
         return self._answer(request, found, answer, started)
 
     def _run(
-        self, request: Request, kind: RequestType, context: Context, found: SessionContext | None, started: float
+        self, kind: RequestType, context: Context, found: SessionContext | None, body: bytes, started: float
     ) -> Reply:
-        body = request.body()
+        request = context.request
         if found is not None:
             self.contexts.enter(found)
         job = gevent.spawn(self._work, kind, context, found, body)
@@ -168,35 +168,30 @@ class Endpoint:
 
     # ---------------------------------------------------------------------------------------------- waiting
 
-    def _wait(
-        self, request: Request, kind: RequestType, context: Context, found: SessionContext, started: float
-    ) -> Reply:
+    def _wait(self, kind: RequestType, context: Context, found: SessionContext, body: bytes, started: float) -> Reply:
         try:
-            wait: Wait = kind.function(context, request.body())
+            wait: Wait = kind.function(context, body)
         except (MapiError, WireError) as error:
-            return self._answer(request, found, _failure(error), started)
+            return self._answer(context.request, found, _failure(error), started)
         self.contexts.enter(found)
-        return Reply(200, self._head(request, found, waits=True), self._waiting(wait, found, started))
+        return Reply(200, self._head(context.request, found, waits=True), _Stream(self, wait, found, started))
 
-    def _waiting(self, wait: Wait, found: SessionContext, started: float) -> Iterator[bytes]:
-        """[MS-OXCMAPIHTTP] 3.2.5.5."""
-        longest = self._settings().emsmdb_wait_longest
-        try:
-            if not wait.wait(0):
-                yield PROCESSING
-                end = started + longest
-                while not wait.wait(min(PENDING_INTERVAL, end - time.time())) and time.time() < end - 0.01:
+    def waiting(self, wait: Wait, found: SessionContext, started: float) -> Iterator[bytes]:
+        """The parts of the answer as time goes by ([MS-OXCMAPIHTTP] 3.2.5.5)."""
+        first, begun = PROCESSING, time.monotonic()
+        longest, draining = self._settings().emsmdb_wait_longest, self.site.ctx.draining
+        if not wait.wait(0) and not draining():
+            yield PROCESSING
+            first = b""
+            while (left := begun + longest - time.monotonic()) > 0:
+                if wait.wait(min(PENDING_INTERVAL, left)) or draining():
+                    break
+                if left > PENDING_INTERVAL:
                     yield PENDING
-                first = b""
-            else:
-                first = PROCESSING
-            code = Code.SUCCESS
-            if found.ended:
-                code = Code.ENDPOINT_SHUTTING_DOWN if self.site.ctx.draining() else Code.CONTEXT_NOT_FOUND
-            yield first + done(wait.answer(), started=started, elapsed=time.time() - started, code=code)
-        finally:
-            wait.close()
-            self.contexts.leave(found)
+        code = Code.CONTEXT_NOT_FOUND if found.ended else Code.SUCCESS
+        if draining():
+            code = Code.ENDPOINT_SHUTTING_DOWN
+        yield first + done(wait.answer(), started=started, elapsed=time.monotonic() - begun, code=code)
 
     # ---------------------------------------------------------------------------------------------- answers
 
@@ -218,6 +213,10 @@ class Endpoint:
     def _answer(
         self, request: Request, found: SessionContext | None, answer: bytes | Exception, started: float
     ) -> Reply:
+        if isinstance(answer, Refusal) and found is not None and not found.ended:
+            refused = self._refused(request, answer)
+            refused.headers += self._cookies(request, found)  # the sequence has advanced
+            return refused
         if isinstance(answer, Exception):
             raise answer
         body = PROCESSING + done(answer, started=started, elapsed=time.time() - started)
@@ -240,6 +239,12 @@ class Endpoint:
 
     # ---------------------------------------------------------------------------------------------- upkeep
 
+    def wake(self, of: Callable[[Any], bool] = lambda state: True) -> None:
+        """Have those who wait answered, so that they ask again: all, or those whose states are meant."""
+        for state in self.contexts.states():
+            if of(state):
+                state.wake()
+
     def _sweep(self) -> None:
         if not self._sweeping:
             self._sweeping = True
@@ -250,6 +255,26 @@ class Endpoint:
             gevent.sleep(SWEEP)
             self.contexts.expire(self._settings().emsmdb_session_idle)
         self._sweeping = False
+
+
+class _Stream:
+    """The answer to somebody who waits; what he had is given back also when nothing of it could be sent."""
+
+    __slots__ = ("_endpoint", "_found", "_parts", "_wait")
+
+    def __init__(self, endpoint: Endpoint, wait: Wait, found: SessionContext, started: float) -> None:
+        self._endpoint, self._wait, self._found = endpoint, wait, found
+        self._parts: Iterator[bytes] | None = endpoint.waiting(wait, found, started)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts or iter(())
+
+    def close(self) -> None:
+        """Answered, or the client is gone. Once is enough."""
+        if self._parts is not None:
+            self._parts = None
+            self._wait.close()
+            self._endpoint.contexts.leave(self._found)
 
 
 def _failure(error: MapiError | WireError) -> bytes | Refusal:

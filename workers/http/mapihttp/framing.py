@@ -95,7 +95,7 @@ class Wait(Protocol):
 class Context:
     """A request as its function sees it. `state` belongs to the endpoint: what its opening type put there.
 
-    A `state` with a method `close()` has it called when the session context ends.
+    A `state` has a method `close()`, called when the session context ends, and, with types that wait, `wake()`.
     """
 
     site: Site

@@ -6,6 +6,7 @@ An operation that fails as [MS-OXCRPC] says has that as its ErrorCode in a succe
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
@@ -16,6 +17,7 @@ from gromoxd.mapi.cursor import Cursor, utf16
 from workers.http.emsmdb import connect as emsmdb
 from workers.http.emsmdb.session import Session
 from workers.http.mapihttp.framing import Context, RequestType, Use
+from workers.http.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +31,17 @@ NOTHING_YET: Final = (0, 0, 0, 0)
 
 
 class Mailbox:
-    """The state of a session context: the session, and who waits for it to have something to tell."""
+    """The state of a session context: the session, and who waits for it to have something to tell.
 
-    __slots__ = ("_waiting", "session")
+    `home`: the user's home server when that was looked at last.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_waiting", "home", "session")
+
+    def __init__(self, home: str) -> None:
         self._waiting: set[Event] = set()
         self.session: Session | None = None
+        self.home = home
 
     def wake(self) -> None:
         """Something is pending."""
@@ -102,7 +108,7 @@ def connect(context: Context, body: bytes) -> bytes:
     flags, code_page, lcid_sort, lcid_string = cursor.struct(_CONNECT)
     aux_in = _auxiliary(cursor)
     version = emsmdb.parse_version(context.request.header("X-ClientApplication")) or NOTHING_YET
-    state = Mailbox()
+    state = Mailbox(context.request.user.host)
     try:
         made = emsmdb.connect(
             context.site, context.request.user, user_dn, flags, code_page, lcid_string, lcid_sort, version, aux_in,
@@ -128,8 +134,10 @@ def execute(context: Context, body: bytes) -> bytes:
     max_rop_out = cursor.u32()
     aux_in = _auxiliary(cursor)
     state: Mailbox = context.state
+    session = state.use()
+    session.user = context.request.user  # as the directory has it now
     try:
-        rgb_out, aux_out = emsmdb.execute_ext(state.use(), flags, rop_buffer, max_rop_out, aux_in)
+        rgb_out, aux_out = emsmdb.execute_ext(session, flags, rop_buffer, max_rop_out, aux_in)
     except MapiError as error:
         log.debug("ROPs not done", extra={"error": str(error)})
         return _FOUR.pack(0, error.code, 0, 0) + _U32.pack(0)
@@ -149,6 +157,23 @@ def notification_wait(context: Context, body: bytes) -> NotificationWait:
     _auxiliary(cursor)
     state: Mailbox = context.state
     return NotificationWait(state)
+
+
+def moved(site: Site) -> Callable[[Mailbox], bool]:
+    """Says whether a session's user has another home server than when this was asked last. DirectoryDown."""
+    homes: dict[str, str] = {}
+
+    def has_moved(state: Mailbox) -> bool:
+        if state.session is None:
+            return False
+        name = state.session.user.username
+        if name not in homes:
+            user = site.services.directory.user(name)
+            homes[name] = user.host if user is not None else ""
+        before, state.home = state.home, homes[name]
+        return before != state.home
+
+    return has_moved
 
 
 TYPES: Final = {
