@@ -62,9 +62,9 @@ class Spool:
 
     @property
     def descriptor(self) -> int:
-        """Of the file, which there is once somebody has a window."""
+        """Of the file, which there is once somebody has a window. ecNullObject when it is closed."""
         if self.file is None:
-            raise ValueError("no file")
+            raise MapiError(Ec.ecNullObject, "values of a message that was released")
         return self.file.fileno()
 
     def hold(self, octets: int) -> None:

@@ -72,7 +72,7 @@ def set_props(call: Call, opened: ServerObject, props: dict[int, Any]) -> list[P
         good = {tag: value for tag, value in props.items() if usable(tag, value)}
         bad: list[Problem] = [(tag, Ec.ecInvalidParam) for tag in props.keys() - good.keys()]
         return bad + (_store(opened, good, []) if good else [])
-    return holder_of(opened).set(props)
+    return _settled(opened).set(props)
 
 
 def delete_props(call: Call, opened: ServerObject, tags: Iterable[int]) -> list[Problem]:
@@ -80,7 +80,15 @@ def delete_props(call: Call, opened: ServerObject, tags: Iterable[int]) -> list[
     if isinstance(opened, Logon):
         gone = [tag | 1 if prop_type(tag) & ~MULTIPLE == STRING8 else tag for tag in tags]
         return _store(opened, {}, gone) if gone else []
-    return holder_of(opened).delete(tags)
+    return _settled(opened).delete(tags)
+
+
+def _settled(opened: ServerObject) -> Holder:
+    """An object that is to be changed. What streams of a folder have written is stored now, lest it be forgotten."""
+    holder = holder_of(opened)
+    if isinstance(opened, Folder):
+        holder.commit()
+    return holder
 
 
 def _store(logon: Logon, props: Bag, gone: list[int]) -> list[Problem]:

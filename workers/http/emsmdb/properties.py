@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gromoxd.convert.derived import BODIES
-from gromoxd.errors import Ec, MapiError
+from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb.working import copy_properties, copy_to
 from gromoxd.exmdb.working.values import STREAMED, STRING8, TEXT, Problem, size_of, whole
 from gromoxd.mapi import codepages
-from gromoxd.mapi.rows import NO_MEMORY, Cell, row_codec
+from gromoxd.mapi.rows import NO_MEMORY, Cell, encode_row, row_codec
 from gromoxd.mapi.types import MULTIPLE, PropType, prop_type
 from gromoxd.mapi.values import (
     LONGEST_NARROW,
@@ -69,7 +69,12 @@ class _Cells:
         if isinstance(content, PropError) or writer_of(kind) is None:
             code = content.code if isinstance(content, PropError) else int(Ec.ecNotSupported)
             return TaggedPropertyValue(kept & 0xFFFF0000 | _ERROR, code)
-        return TaggedPropertyValue(kept & 0xFFFF0000 | kind, content)
+        found = TaggedPropertyValue(kept & 0xFFFF0000 | kind, content)
+        try:
+            found.encode()
+        except WireError:
+            return TaggedPropertyValue(kept & 0xFFFF0000 | _ERROR, int(Ec.ecError))
+        return found
 
     def _kind(self, kind: int) -> int:
         """Strings whose type is not said."""
@@ -126,7 +131,11 @@ def get_properties_specific(call: Call, request: w.GetPropertiesSpecific) -> w.G
 
 def _row(tags: tuple[int, ...], values: list[Cell], room: int) -> bytes:
     codec = row_codec(tags)
-    octets = codec.encode(values)
+    try:
+        octets = codec.encode(values)
+    except WireError:
+        values = [_writable(tag, value) for tag, value in zip(tags, values, strict=True)]
+        octets = codec.encode(values)
     if len(octets) <= room:
         return octets
     longest = sorted(range(len(tags)), key=lambda at: -_long(values[at]))
@@ -138,6 +147,15 @@ def _row(tags: tuple[int, ...], values: list[Cell], room: int) -> bytes:
         values[at] = TypedPropertyValue(_ERROR, NO_MEMORY.code) if not tags[at] & 0xFFFF else NO_MEMORY
         excess -= size - _ERROR_SIZE
     return codec.encode(values)
+
+
+def _writable(tag: int, cell: Cell) -> Cell:
+    """A value that cannot travel, being out of its type's range, is an error of its own."""
+    try:
+        encode_row((tag,), (cell,))
+    except WireError:
+        return TypedPropertyValue(_ERROR, Ec.ecError) if not tag & 0xFFFF else PropError(Ec.ecError)
+    return cell
 
 
 def _long(cell: Cell) -> int:
