@@ -59,6 +59,11 @@ class Ec(IntEnum):
     ecDuplicateObject = 0x0000055A
     ecRejected = 0x000007EE
     ecNotImplemented = 0x80040FFF
+    ecErrorsReturned = 0x00040380
+    ecInvalidObject = 0x80040108
+    ecUnknownCodePage = 0x8004011E
+    ecUnknownLcid = 0x8004011F
+    ecTableTooBig = 0x80040403
     SyncObjectDeleted = 0x80040800
     SyncIgnore = 0x80040801
     SyncConflict = 0x80040802

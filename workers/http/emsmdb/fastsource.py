@@ -56,7 +56,7 @@ class Copy(Download):
             last = wanted.index(found[-1].mid) + 1 if found else len(wanted)
             for mid in wanted[:last]:
                 message = there.get(mid)
-                if message is None or message.fid != fid:
+                if message is None or message.fid != fid or message.deleted:
                     self._missing(fid, mid)
                 elif not move or _access(message) & DELETE:
                     self.writer.marker(Marker.StartFAIMsg if message.associated else Marker.StartMessage)

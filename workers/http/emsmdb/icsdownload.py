@@ -24,6 +24,7 @@ from gromoxd.mapi.fasttransfer import (
 )
 from gromoxd.mapi.ids import gid
 from gromoxd.mapi.idset import IdSet
+from gromoxd.mapi.types import MULTIPLE, PropType
 from gromoxd.rop import sync as rop
 from workers.http.emsmdb import streamout
 from workers.http.emsmdb.dispatch import Call, handles
@@ -44,6 +45,8 @@ FEW: Final = 8
 """Messages of the first request, which a client waits for."""
 PROGRESS_TAG, SIZE_TAG, FAI_TAG = 0x00000102, 0x00000003, 0x0000000B
 """Properties without ids, told apart by their types ([MS-OXCFXICS] 2.2.4.3.19, 2.2.4.3.18)."""
+_SUBOBJECTS: Final = (p.PidTagMessageRecipients, p.PidTagMessageAttachments)
+_STRING8: Final = int(PropType.PtypString8)
 _PROGRESS: Final = Struct("<HHIQIIQ")
 _FLAGS: Final = ((NORMAL, s.NORMAL), (FAI, s.ASSOCIATED), (READ_STATE, s.READ_STATE))
 _IN_HEADER: Final = VERSION | {p.PidTagLastModificationTime, p.PidTagAssociated, p.PidTagMessageSize}
@@ -59,7 +62,11 @@ FOLDER_COUNTS: Final = frozenset((p.PidTagContentCount, p.PidTagContentUnreadCou
 
 
 class SyncDownload(Download, StateHolder):
-    """A synchronisation download context: its client uploads a state first, then takes the stream."""
+    """A synchronisation download context: its client uploads a state first, then takes the stream.
+
+    What changed of a message is always told by messageChangeFull, as [MS-OXCFXICS] 2.2.4.3.11 leaves it to servers: the
+    store knows when a message was changed, not which groups of its properties were.
+    """
 
     def __init__(self, folder: Folder, request: rop.SynchronizationConfigure, code_page: int) -> None:
         self.names = Names(folder.logon.account)
@@ -147,23 +154,34 @@ class SyncDownload(Download, StateHolder):
             self.account, self.writer, keep, recipients=subobjects[p.PidTagMessageRecipients],
             attachments=subobjects[p.PidTagMessageAttachments],
         )  # fmt: skip
+        what = o.PROPS | o.RECIPIENTS * scope.recipients | o.ATTACHMENTS * scope.attachments
+        tags = self._asked()
         coming = {mid: (cn, size, associated) for mid, cn, size, associated in changes.changed}
         mids, at, count = list(coming), 0, FEW
         while at < len(mids):
             wanted = mids[at : at + count]
-            found = self.account.call(o.ReadMessages(wanted))
+            found = self.account.call(o.ReadMessages(wanted, what, tags))
             self.names.coming = lambda found=found: tags_of(found)  # type: ignore[misc]
             there = {message.mid: message for message in found}
             last = wanted.index(found[-1].mid) + 1 if found else len(wanted)
             for mid in wanted[:last]:
                 message = there.pop(mid, None)
-                if message is None:
+                if message is None or message.deleted:
                     missing.append(mid)
                 else:
                     scope.keep = keep_fai if message.associated else keep
                     yield from self._message(scope, message, *coming[mid][1:])
                 self.done += 1
             at, count = at + last, BATCH
+
+    def _asked(self) -> list[int] | None:
+        """The properties to be read, None for all: few are asked for by clients that want headers only."""
+        if not self.flags & ONLY_SPECIFIED or self.flags & IGNORE_SPECIFIED_ON_FAI:
+            return None
+        asked = [
+            tag | 1 if tag & 0xFFFF & ~MULTIPLE == _STRING8 else tag for tag in self.tags if tag not in _SUBOBJECTS
+        ]
+        return None if any(not tag & 0xFFFF for tag in asked) else [*asked, *_IN_HEADER]
 
     def _message(self, scope: Scope, message: o.Message, size: int, associated: bool) -> Iterator[None]:
         """The elements progressPerMessage and messageChangeFull ([MS-OXCFXICS] 2.2.4.3.13)."""

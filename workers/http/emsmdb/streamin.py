@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from gromoxd.convert.derived import BODIES
 from gromoxd.errors import Ec, MapiError
-from gromoxd.exmdb.hierarchy import MadeFolder, MakeFolder, SetFolderProps
+from gromoxd.exmdb import objects as o
+from gromoxd.exmdb import sync as s
+from gromoxd.exmdb.hierarchy import GetFolderProps, MadeFolder, MakeFolder, RemoveFolder, SetFolderProps
 from gromoxd.exmdb.working import Account, Spool, WorkingAttachment, WorkingMessage
 from gromoxd.exmdb.working.items import NameIds
 from gromoxd.exmdb.working.spool import Octets
@@ -21,7 +23,9 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.fasttransfer import Marker, MetaTagFXDelProp, Property
+from gromoxd.mapi.ids import eid_value
 from gromoxd.mapi.types import MULTIPLE, PropType
+from workers.http.emsmdb.objects import OWN_REPLID
 
 LONG: Final = 64 << 10
 """A value of more octets goes to the message's spool at once."""
@@ -31,6 +35,8 @@ DEPTH: Final = 60
 """Of folders in folders and messages in messages."""
 META_IDS: Final = frozenset((0x4008, 0x400F, 0x4011, 0x4016))
 """Meta-properties ([MS-OXCFXICS] 2.2.4.1.5)."""
+AT_ONCE: Final = 1000
+_MESSAGES: Final = {p.PidTagContainerContents: s.NORMAL, p.PidTagFolderAssociatedContents: s.ASSOCIATED}
 _STRING8, _STRING, _CODE_PAGE = int(PropType.PtypString8), int(PropType.PtypString), 0x8000
 
 
@@ -276,6 +282,28 @@ class FolderSink(Sink):
         bag.pop(p.PidTagFolderType, None)
         if bag:
             self.upload.account.call(SetFolderProps(self.fid, bag))
+
+    def remove(self, tag: int) -> None:
+        kind = _MESSAGES.get(tag)
+        if kind is not None:
+            self._remove_messages(kind)
+        elif tag == p.PidTagContainerHierarchy:
+            self._remove_folders()
+
+    def _remove_messages(self, kind: int) -> None:
+        call = self.upload.account.call
+        changes: s.ContentChanges = call(s.GetContentChanges(self.fid, s.State(), kind))
+        mids = [mid for mid, *_ in changes.changed]
+        for first in range(0, len(mids), AT_ONCE):
+            call(o.DeleteMessages(self.fid, mids[first : first + AT_ONCE]))
+
+    def _remove_folders(self) -> None:
+        call = self.upload.account.call
+        changes: s.HierarchyChanges = call(s.GetHierarchyChanges(self.fid, s.State()))
+        own = eid_value(OWN_REPLID, self.fid)
+        for fid, _ in changes.changed:
+            if call(GetFolderProps(fid, [p.PidTagParentFolderId])).get(p.PidTagParentFolderId) == own:
+                call(RemoveFolder(fid, True, True, b""))
 
     def marker(self, marker: Marker) -> Sink | None:
         if marker in (Marker.StartMessage, Marker.StartFAIMsg):

@@ -45,6 +45,11 @@ IN_ATTACHMENT: Final = frozenset((p.PidTagAttachNumber, p.PidTagRecordKey, p.Pid
     p.PidTagStoreSupportMask, p.PidTagEntryId))  # fmt: skip
 
 
+_NO_STREAM: Final = frozenset((PropType.PtypUnspecified, PropType.PtypNull, PropType.PtypErrorCode,
+                               PropType.PtypRestriction, PropType.PtypRuleAction))  # fmt: skip
+"""Types that streams do not have."""
+
+
 class Keep(dict[int, bool]):
     """Which tags go into a stream: not those of `never`, nor those whose ids are in `without`, or not in `only`."""
 
@@ -57,7 +62,7 @@ class Keep(dict[int, bool]):
         self._only = None if only is None else frozenset(tag >> 16 for tag in only)
 
     def __missing__(self, tag: int) -> bool:
-        kept = tag not in self._never and tag >> 16 not in self._without
+        kept = tag not in self._never and tag >> 16 not in self._without and tag & 0xFFFF & ~MULTIPLE not in _NO_STREAM
         if kept and self._only is not None:
             kept = tag >> 16 in self._only
         self[tag] = kept
@@ -115,19 +120,10 @@ def prop_list(writer: StreamWriter, values: Mapping[int, Any], keep: Keep) -> It
         if keep[tag]:
             if value.__class__ is Remote or value.__class__ is Octets:
                 long.append((tag, value))
-            elif usable(tag):
+            else:
                 put(tag, value)
     for tag, value in long:
         yield from long_value(writer, tag, value)
-
-
-def usable(tag: int) -> bool:
-    """Whether streams have the type of a tag at all."""
-    return tag & 0xFFFF & ~MULTIPLE not in _NO_STREAM
-
-
-_NO_STREAM: Final = frozenset((PropType.PtypUnspecified, PropType.PtypNull, PropType.PtypErrorCode,
-                               PropType.PtypRestriction, PropType.PtypRuleAction))  # fmt: skip
 
 
 def long_value(writer: StreamWriter, tag: int, value: Remote | Octets) -> Iterator[None]:
@@ -201,7 +197,7 @@ def recipients(scope: Scope, rows: Iterable[Mapping[int, Any]]) -> None:
         if p.PidTagRowid not in bag:
             writer.property(p.PidTagRowid, row)
         for tag, value in bag.items():
-            if scope.row[tag] and usable(tag):
+            if scope.row[tag]:
                 writer.property(tag, value)
         writer.marker(Marker.EndToRecip)
 
