@@ -358,5 +358,3 @@ class SetCollapseStateResponse(Response, frozen=True):
 def pack_rows(index: int, origin: int, rows: list[bytes]) -> QueryRowsResponse:
     """A response with these rows."""
     return QueryRowsResponse(index, 0, origin, len(rows), b"".join(rows))
-
-

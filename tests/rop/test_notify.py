@@ -29,7 +29,10 @@ CASES: dict[str, tuple[NotificationData, str]] = {
         NotificationData(flags=0x8002, folder=eid(0xA), message=eid(0xB), message_class=b"IPM"),
         f"0280 {A} {B} 00000000 00 49504d00",
     ),
-    "message created": (NotificationData(flags=0x8004, folder=eid(0xA), message=eid(0xB), tags=[]), f"0480 {A} {B} 0000"),
+    "message created": (
+        NotificationData(flags=0x8004, folder=eid(0xA), message=eid(0xB), tags=[]),
+        f"0480 {A} {B} 0000",
+    ),
     "message created in a search folder": (
         NotificationData(flags=0xC004, folder=eid(0xA), message=eid(0xB), parent=eid(0xC), tags=None),
         f"04c0 {A} {B} {C} ffff",
@@ -40,7 +43,10 @@ CASES: dict[str, tuple[NotificationData, str]] = {
     ),
     "message deleted": (NotificationData(flags=0x8008, folder=eid(0xA), message=eid(0xB)), f"0880 {A} {B}"),
     "folder deleted": (NotificationData(flags=0x0008, folder=eid(0xA), parent=eid(0xC)), f"0800 {A} {C}"),
-    "message modified": (NotificationData(flags=0x8010, folder=eid(0xA), message=eid(0xB), tags=[]), f"1080 {A} {B} 0000"),
+    "message modified": (
+        NotificationData(flags=0x8010, folder=eid(0xA), message=eid(0xB), tags=[]),
+        f"1080 {A} {B} 0000",
+    ),
     "folder modified": (
         NotificationData(flags=0x3010, folder=eid(0xA), tags=[], total=7, unread=2),
         f"1030 {A} 0000 07000000 02000000",

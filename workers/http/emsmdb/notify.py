@@ -146,9 +146,9 @@ def push_row(session: Session, octets: bytes, *, storms: bool) -> None:
 
 def _changed(octets: bytes) -> bytes:
     """TABLE_CHANGED for the table of a notification."""
-    return octets[: wire.HEAD_SIZE] + NotificationData(
-        flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED
-    ).encode()
+    return (
+        octets[: wire.HEAD_SIZE] + NotificationData(flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED).encode()
+    )
 
 
 def _waiting(session: Session, handle: int) -> int:
@@ -191,17 +191,19 @@ class TableFeed:
         self._table = table
         self._feed: Feed | None = None
         self._watch = 0
+        self._looks = 0
 
     @property
     def version(self) -> int:
-        """Counts the events of the mailbox."""
-        return self._feed.version if self._feed is not None else 0
+        """Counts the events of the mailbox. A local table may be another whenever it is looked at."""
+        return self._feed.version if self._feed is not None else self._looks
 
     def follow(self) -> int:
         """Hear of the table from now on; the version now."""
         table = self._table
         if table.local:
-            return 0
+            self._looks += 1
+            return self._looks
         if self._feed is None:
             self._feed = Feed.join(table.logon.account)
         if not self._watch and self._wanted:
