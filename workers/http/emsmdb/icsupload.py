@@ -18,7 +18,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.flags import OpenModeFlags, SaveFlags
-from gromoxd.mapi.ids import GID_SIZE, Version, compare, gid, globcnt, pcl_add, pcl_decode
+from gromoxd.mapi.ids import GID_SIZE, Version, compare, gid, gid_parse, globcnt, pcl_add, pcl_decode
 from gromoxd.mapi.idset import IdSet
 from gromoxd.mapi.types import MULTIPLE, PropType
 from gromoxd.rop import sync as rop
@@ -141,7 +141,10 @@ def _import_message(call: Call, output: int, flags: int, values: Bag, partial: b
     modified = values.get(p.PidTagLastModificationTime)
     if not isinstance(modified, int):
         raise MapiError(Ec.ecInvalidParam, "PidTagLastModificationTime")
-    mid = _judge(collector, key, change_key, pcl, fail)
+    try:
+        mid = _judge(collector, key, change_key, pcl, fail)
+    except WireError as error:
+        raise MapiError(Ec.ecInvalidParam, str(error)) from error
     imported = o.Imported(key, change_key, pcl, modified, fail, partial and mid != 0)
     if imported.partial:
         message = ImportedMessage.open(collector.account, mid, OpenModeFlags.ReadWrite)
@@ -161,7 +164,7 @@ def _judge(collector: Collector, key: bytes, change_key: bytes, pcl: bytes, fail
 
     What is decided here is decided again when the message is saved: it may change meanwhile.
     """
-    mid = collector.find(key)
+    mid = gid_parse(key)[1] if key[:16] == collector.logon.info.guid else collector.find(key)
     if not mid:
         return 0
     tags = [p.PidTagChangeKey, p.PidTagPredecessorChangeList]
@@ -175,11 +178,8 @@ def _judge(collector: Collector, key: bytes, change_key: bytes, pcl: bytes, fail
         raise MapiError(Ec.SyncObjectDeleted, f"message {mid:#x}")
     if found.fid != collector.fid:
         raise MapiError(Ec.ecNotFound, f"message {mid:#x} in folder {collector.fid:#x}")
-    try:
-        here = pcl_decode(_octets(found.props, p.PidTagPredecessorChangeList))
-        version = compare(here, pcl_add(pcl_decode(pcl), change_key))
-    except WireError as error:
-        raise MapiError(Ec.ecInvalidParam, str(error)) from error
+    here = pcl_decode(_octets(found.props, p.PidTagPredecessorChangeList))
+    version = compare(here, pcl_add(pcl_decode(pcl), change_key))
     if version in (Version.EQUAL, Version.OLDER):
         raise MapiError(Ec.SyncIgnore, f"message {mid:#x}")
     if version is Version.CONFLICT and fail:
