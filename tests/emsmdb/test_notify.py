@@ -172,14 +172,15 @@ def test_search_folders_name_the_messages_folder(alice: Client) -> None:
     account = alice.world.account()
     made = account.call(h.MakeFolder(0x05, "Found", {}, b"make", search=True))
     account.call(s.SetSearchCriteria(made.fid, encode_restriction(Content(1, 1, p.PidTagSubject, "x")), [INBOX], 2))
-    table = TableClient.contents(alice, made.fid).show(p.PidTagSubject)
-    table.rows()
-    mid = save(alice, {p.PidTagSubject: "x"})
-    events = table.notified()
-    assert events
-    for one in events:
-        if one.table_event == n.ROW_ADDED:
-            assert (one.row_folder, one.row_message) == (eid_int(1, INBOX), eid_int(1, mid))
+    mids = [save(alice, {p.PidTagSubject: subject}) for subject in ("x2", "x4")]
+    table = TableClient.contents(alice, made.fid).show(p.PidTagSubject).sort((p.PidTagSubject, Order.ASCENDING))
+    assert table.firsts() == ["x2", "x4"]
+    inbox, mid = eid_int(1, INBOX), save(alice, {p.PidTagSubject: "x3"})
+    delete(alice, mids[1])
+    told = [(one.table_event, one.row_folder, one.row_message, one.after_folder) for one in table.notified()]
+    assert told == [
+        (n.ROW_ADDED, inbox, eid_int(1, mid), inbox), (n.ROW_DELETED, inbox, eid_int(1, mids[1]), 0)
+    ]  # fmt: skip
 
 
 def test_categories_tell_that_they_changed(alice: Client) -> None:

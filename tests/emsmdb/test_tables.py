@@ -6,7 +6,7 @@ from gromoxd.errors import Ec
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.ids import eid_value
 from gromoxd.mapi.restrictions import Content, encode_restriction
-from gromoxd.mapi.rows import NOT_FOUND
+from gromoxd.mapi.rows import NO_MEMORY, NOT_FOUND
 from gromoxd.mapi.sorting import Order
 from gromoxd.rop import tables as r
 from tests.emsmdb.tableclient import TableClient, delete, save
@@ -92,6 +92,14 @@ def test_a_row_that_does_not_fit_is_asked_for_with_more_room(alice: Client) -> N
     (found,) = alice.run(table.request(r.QueryRows, 0, True, 5), room=700)
     assert type(found).__name__ == "BufferTooSmall"
     assert table.firsts() == ["x" * 255]
+
+
+def test_a_row_that_no_answer_can_carry(alice: Client) -> None:
+    fill(alice, "x" * 255)
+    columns = [p.PidTagMid, *[p.PidTagSubject] * 70]
+    mid, *subjects = TableClient.contents(alice).show(*columns).rows()[0]
+    assert isinstance(mid, int)
+    assert subjects == [NO_MEMORY] * 70
 
 
 def test_texts_are_cut(alice: Client) -> None:

@@ -19,7 +19,6 @@ from gromoxd.exmdb.api import Exmdb
 from gromoxd.exmdb.calls import Event
 from gromoxd.exmdb.working import Account
 from gromoxd.mapi import proptags as p
-from gromoxd.mapi.ids import eid_split
 from gromoxd.rop import notify as wire
 from gromoxd.rop.notify import NotificationData, RegisterNotification, RegisterNotificationResponse
 from workers.http.emsmdb.dispatch import NO_HANDLE, Call, handles
@@ -34,10 +33,13 @@ MOST_PENDING: Final = 1024
 """Notifications that wait for a client; of more only the latest are kept, of tables that they changed."""
 STORM: Final = 32
 """So many changes of one table that wait are one, where emsmdb_collapse_notif_storm is on."""
+LONGEST_ROW: Final = 0x1000
+"""Octets of a row that a notification carries."""
 UNWATCH_TIMEOUT: Final = 5.0
 _IDS = itertools.count(1)
 """Watches of all connections of the process ([gromoxd.exmdb.tables] WatchTable)."""
 Listener = Callable[[Event], None]
+_TABLE_CHANGED: Final = NotificationData(flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED)
 
 
 # ---------------------------------------------------------------------------------------------- feeds
@@ -146,9 +148,7 @@ def push_row(session: Session, octets: bytes, *, storms: bool) -> None:
 
 def _changed(octets: bytes) -> bytes:
     """TABLE_CHANGED for the table of a notification."""
-    return (
-        octets[: wire.HEAD_SIZE] + NotificationData(flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED).encode()
-    )
+    return octets[: wire.HEAD_SIZE] + _TABLE_CHANGED.encode()
 
 
 def _waiting(session: Session, handle: int) -> int:
@@ -223,10 +223,11 @@ class TableFeed:
     def _begin(self, feed: Feed) -> None:
         table = self._table
         assert table.columns is not None
-        columns = [*table.columns.asked, p.PidTagFolderId]
         self._watch = number = next(_IDS)
         try:
-            feed.listen(t.WatchTable(number, True, table.table, columns), lambda event: self._told(number, event))
+            feed.listen(
+                t.WatchTable(number, True, table.table, table.columns.asked), lambda event: self._told(number, event)
+            )
         except MapiError:
             self._watch = 0
             raise
@@ -250,9 +251,12 @@ class TableFeed:
         session = self.session
         if number != self._watch or session is None:
             return
+        table = self._table
+        if not event.watch and event.fid >= 0 and table.table.kind == t.CONTENTS and event.fid != table.table.fid:
+            return  # it is told of everything
         storms = collapses_storms(session)
-        if not event.rows or self._table.decorated:
-            self._push(session, NotificationData(flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED), storms)
+        if not event.rows or table.decorated:
+            self._push(session, _TABLE_CHANGED, storms)
             return
         for change in event.rows:
             self._push(session, self._data(change), storms)
@@ -262,28 +266,37 @@ class TableFeed:
         push_row(session, wire.notify(table.handle, table.logon.number, data), storms=storms)
 
     def _data(self, change: c.RowChange) -> NotificationData:
-        """[MS-OXCNOTIF] 2.2.1.4.1.2 of a row."""
-        columns, logon = self._table.columns, self._table.logon
-        if change.kind == c.TABLE_CHANGED or columns is None:
-            return NotificationData(flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED)
-        row = b""
-        fid = self._table.table.fid
-        if change.row:
-            fid = eid_split(change.row[-1])[1] if isinstance(change.row[-1], int) else fid
-            row = columns.encode(change.row[:-1])
-        if len(row) > 0x7FFF:
-            return NotificationData(flags=wire.TABLE_MODIFIED, table_event=wire.TABLE_CHANGED)
-        if self._table.table.kind == t.HIERARCHY:
+        """[MS-OXCNOTIF] 2.2.1.4.1.2 of a row; TABLE_CHANGED when there is more to it than can be said."""
+        table = self._table
+        columns, logon = table.columns, table.logon
+        home, after_home = self._homes(change)
+        row = columns.encode(change.row) if columns is not None and change.row else b""
+        if change.kind == c.TABLE_CHANGED or columns is None or not home or (change.after_instance and not after_home):
+            return _TABLE_CHANGED
+        if len(row) > LONGEST_ROW:
+            return _TABLE_CHANGED
+        if table.table.kind == t.HIERARCHY:
             return NotificationData(
                 flags=wire.TABLE_MODIFIED, table_event=change.kind, row_folder=logon.eid(change.instance),
                 after_folder=logon.eid(change.after_instance), row=row,
             )  # fmt: skip
         return NotificationData(
-            flags=wire.TABLE_MODIFIED | wire.OF_MESSAGE, table_event=change.kind, row_folder=logon.eid(fid),
-            row_message=logon.eid(change.instance), row_instance=change.num,
-            after_folder=logon.eid(self._table.table.fid if change.after_instance else 0),
+            flags=wire.TABLE_MODIFIED | wire.OF_MESSAGE, table_event=change.kind, row_folder=logon.eid(home),
+            row_message=logon.eid(change.instance), row_instance=change.num, after_folder=logon.eid(after_home),
             after_message=logon.eid(change.after_instance), after_instance=change.after_num, row=row,
         )  # fmt: skip
+
+    def _homes(self, change: c.RowChange) -> tuple[int, int]:
+        """The folders of a row's message and of that before it, 0 for one that is not known (and for none)."""
+        table = self._table
+        fid, known = table.table.fid, table.homes
+        if table.table.kind == t.CONTENTS and table.columns is not None and change.row:
+            home = table.columns.home(change.row)
+            if home != fid or known:
+                known[change.instance] = home
+        default = 0 if known else fid
+        after = known.get(change.after_instance, default) if change.after_instance else 0
+        return known.get(change.instance, default), after
 
 
 def collapses_storms(session: Session) -> bool:

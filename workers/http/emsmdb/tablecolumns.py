@@ -11,7 +11,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.evaluate import canonical
 from gromoxd.mapi.ids import eid_split
-from gromoxd.mapi.rows import row_codec
+from gromoxd.mapi.rows import NO_MEMORY, row_codec
 from gromoxd.mapi.types import MULTIPLE, PropType
 from gromoxd.mapi.values import MV_INSTANCE, TypedPropertyValue
 
@@ -19,6 +19,9 @@ ATTACHMENTS: Final = 0
 """`Table.kind` of what no store has: a message's attachment table."""
 MASK64: Final = (1 << 64) - 1
 MASK48: Final = (1 << 48) - 1
+LARGEST_ROW: Final = 0x7E00
+"""Octets: what a buffer of 32 KiB carries beside heads and handles."""
+_LONG: Final = (str, bytes, list, TypedPropertyValue)
 Instance = tuple[int, int]
 """How the store names a row (`gromoxd.exmdb.tables`)."""
 NOWHERE: Final[Instance] = (0, 0)
@@ -45,7 +48,7 @@ def _counter(value: Any) -> int:
 
 
 _KEYS: Final[dict[int, tuple[tuple[int, ...], Callable[[Any], int]]]] = {
-    t.CONTENTS: ((p.PidTagInstID, p.PidTagInstanceNum), lambda value: instance_of(value or 0)),
+    t.CONTENTS: ((p.PidTagInstID, p.PidTagInstanceNum, p.PidTagFolderId), lambda value: instance_of(value or 0)),
     t.HIERARCHY: ((p.PidTagFolderId,), _counter),
     t.PERMISSIONS: ((p.PidTagMemberId,), lambda value: (value or 0) & MASK48),
     t.RULES: ((p.PidTagRuleId,), _counter),
@@ -86,15 +89,26 @@ class Columns:
             return NOWHERE
         return self._number(row[self._key]), row[self._key + 1] or 0 if self._numbered else 0
 
+    def home(self, row: Sequence[Any]) -> int:
+        """The folder of a contents table's message, which is another than the table's where that is a search folder's.
+
+        0: not told.
+        """
+        return _counter(row[self._key + 2]) if self._numbered else 0
+
     def encode(self, row: Sequence[Any]) -> bytes:
-        """The octets of a row: a PropertyRow."""
+        """The octets of a row: a PropertyRow. One that no answer could carry has errors instead of its long values."""
         values: list[Any] = list(row[: len(self.tags)])
         for at in self._special:
             values[at] = self._cell(at, row)
         try:
-            return self._codec.encode(values)
+            octets = self._codec.encode(values)
         except WireError:  # a value of another type than its property's is nothing to fail for
-            return self._codec.encode([self._sound(tag, value) for tag, value in zip(self.tags, values, strict=True)])
+            values = [self._sound(tag, value) for tag, value in zip(self.tags, values, strict=True)]
+            octets = self._codec.encode(values)
+        if len(octets) > LARGEST_ROW:
+            octets = self._codec.encode([NO_MEMORY if isinstance(value, _LONG) else value for value in values])
+        return octets
 
     def _cell(self, at: int, row: Sequence[Any]) -> Any:
         tag = self.tags[at]

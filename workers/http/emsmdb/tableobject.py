@@ -20,6 +20,7 @@ from gromoxd.exmdb import tables as t
 from gromoxd.exmdb.calls import Call
 from gromoxd.mapi.cursor import Cursor
 from gromoxd.mapi.tables import Bookmark
+from gromoxd.rop.tables import ROWS_HEAD
 from workers.http.emsmdb.dispatch import RoomTooSmall
 from workers.http.emsmdb.notify import TableFeed
 from workers.http.emsmdb.objects import Logon, ServerObject
@@ -28,6 +29,7 @@ from workers.http.emsmdb.tablecolumns import MASK64, NOWHERE, Columns, Instance,
 Decorate = Callable[[list[int], list[list[Any]]], None]
 """Completes rows in place, given the columns that they have."""
 MOST_BOOKMARKS: Final = 1024
+MOST_HOMES: Final = 8192
 TRIES: Final = 8
 """Neighbours of a row that is gone which are looked for."""
 SLACK: Final = 2
@@ -70,6 +72,8 @@ class TableObject(ServerObject):
         self._behind: list[Instance] = []
         self._seen = 0
         self._row_size = 64
+        self.homes: dict[int, int] = {}
+        """The folders of messages that are not the table's, of those that were read of late."""
         self._marks: dict[int, Mark] = {}
         self._last_mark = 0
 
@@ -186,9 +190,18 @@ class TableObject(ServerObject):
         return self._complete(columns, found.rows)
 
     def _complete(self, columns: Columns, rows: list[list[Any]]) -> list[list[Any]]:
+        if rows and self.table.kind == t.CONTENTS:
+            self._remember_homes(columns, rows)
         if self._decorate is not None and rows:
             self._decorate(columns.asked, rows)
         return rows
+
+    def _remember_homes(self, columns: Columns, rows: list[list[Any]]) -> None:
+        """Of a table that shows messages of other folders; events name their folders (`TableFeed`)."""
+        if self.homes or columns.home(rows[0]) not in (0, self.table.fid):
+            if len(self.homes) + len(rows) > MOST_HOMES:
+                self.homes.clear()
+            self.homes.update((columns.instance(row)[0], columns.home(row)) for row in rows)
 
     def _fetch(self, have: int, wanted: int, room: int) -> bool:
         """More rows behind the first `have` of those that are known; False when there are none, or all is changed."""
@@ -223,7 +236,7 @@ class TableObject(ServerObject):
             left -= len(octets)
             out.append(octets)
         if not out and self._ahead and count:
-            raise RoomTooSmall(len(octets))
+            raise RoomTooSmall(len(octets) + ROWS_HEAD)
         if out:
             self._row_size = max((room - left) // len(out), 1)
         if out and len(out) == len(self._ahead) and not self._at_end(len(out)):
@@ -263,7 +276,7 @@ class TableObject(ServerObject):
             left -= len(octets)
             out.append(octets)
         if not out and rows:
-            raise RoomTooSmall(len(octets))
+            raise RoomTooSmall(len(octets) + ROWS_HEAD)
         at_start = len(out) == self.position
         if advance and out:
             self._ahead = rows[: len(out)][::-1] + self._ahead
