@@ -112,7 +112,7 @@ class SyncClient:
     def ask(self, request: Request) -> Any:
         """The response. MapiError with its code when the ROP fails."""
         (found,) = self.client.run(request)
-        if found.code and found.code >> 31:
+        if found.code not in (0, 0x00040821):
             raise MapiError(Ec(found.code), type(request).__name__)
         return found
 

@@ -167,7 +167,7 @@ def test_a_conflict_fails_when_it_is_to(world: EmsmdbWorld, up: Uploader) -> Non
     here = changed_here(world, up, "Here")
     assert up.begin(up.values(up.key(1), change(2)), FAIL) == Ec.SyncConflict
     assert message(world, here.mid).cn == here.cn
-    both = pcl(change(2), here.props[p.PidTagChangeKey])  # type: ignore[arg-type]
+    both = pcl(change(2), here.props[p.PidTagChangeKey])
     up.upload(up.values(up.key(1), change(2), both), {p.PidTagSubject: "Merged"}, FAIL)
     assert message(world, here.mid).props[p.PidTagSubject] == "Merged"
 
