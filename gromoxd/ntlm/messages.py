@@ -111,8 +111,9 @@ class Challenge:
     version: bytes = _VERSION
 
     def encode(self) -> bytes:
-        """The message; its target name in UTF-16."""
-        name, info = self.target.encode("utf-16-le"), encode_pairs(self.pairs)
+        """The message; its target name in UTF-16, or in ASCII where OEM characters were agreed on."""
+        charset = "utf-16-le" if self.flags & Flags.UNICODE else "ascii"
+        name, info = self.target.encode(charset, "replace"), encode_pairs(self.pairs)
         head = _HEAD.pack(SIGNATURE, 2) + _FIELDS.pack(len(name), len(name), 56)
         head += struct.pack("<I8s8x", self.flags, self.challenge)
         head += _FIELDS.pack(len(info), len(info), 56 + len(name)) + self.version
@@ -124,7 +125,7 @@ class Challenge:
         _check(data, 2, 48)
         flags, challenge = struct.unpack_from("<I8s", data, 20)
         info = _payload(data, 40) if flags & Flags.TARGET_INFO else b""
-        name = _text(_payload(data, 12)) if flags & Flags.UNICODE else ""
+        name = (_text if flags & Flags.UNICODE else _oem)(_payload(data, 12))
         pairs = decode_pairs(info) if info else {}
         return cls(flags, challenge, name, pairs, data[48:56] if flags & Flags.VERSION else _VERSION)
 

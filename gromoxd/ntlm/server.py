@@ -20,7 +20,7 @@ SUPPORTED = (
     Flags.UNICODE | Flags.SIGN | Flags.SEAL | Flags.NTLM | Flags.ALWAYS_SIGN | Flags.EXTENDED_SESSIONSECURITY
     | Flags.VERSION | Flags.KEY_128 | Flags.KEY_EXCH | Flags.KEY_56
 )  # fmt: skip
-ALWAYS = Flags.UNICODE | Flags.REQUEST_TARGET | Flags.NTLM | Flags.TARGET_INFO
+ALWAYS = Flags.REQUEST_TARGET | Flags.NTLM | Flags.TARGET_INFO
 SHORTEST_V2 = 16 + 28
 """Of an NTLMv2_RESPONSE ([MS-NLMP] 2.2.2.8); that of version 1 has 24 octets."""
 Lookup = Callable[[str, str], "bytes | None"]
@@ -67,10 +67,12 @@ class NtlmServer:
     def challenge(self, message: bytes) -> bytes:
         """The CHALLENGE_MESSAGE for a NEGOTIATE_MESSAGE. WireError; NtlmError for one that cannot do what we need."""
         wanted = Negotiate.decode(message).flags
-        if not wanted & Flags.UNICODE or wanted & Flags.DATAGRAM:
-            raise NtlmError("the client offers no Unicode, or wants datagrams")
+        if not wanted & (Flags.UNICODE | Flags.OEM) or wanted & Flags.DATAGRAM:
+            raise NtlmError("the client offers no character set, or wants datagrams")
         kind = Flags.TARGET_TYPE_DOMAIN if self._names.domain else Flags.TARGET_TYPE_SERVER
         self.flags = int(wanted & SUPPORTED | ALWAYS | kind)
+        if not wanted & Flags.UNICODE:
+            self.flags |= Flags.OEM
         if self.flags & Flags.KEY_128:
             self.flags &= ~Flags.KEY_56
         pairs = self._names.pairs()

@@ -9,7 +9,7 @@ import pytest
 
 from gromoxd.errors import WireError
 from gromoxd.ntlm.md4 import nt_hash
-from gromoxd.ntlm.messages import Authenticate, Flags
+from gromoxd.ntlm.messages import Authenticate, AvId, Challenge, Flags
 from gromoxd.ntlm.server import Names, NtlmServer
 from gromoxd.ntlm.session import NtlmError
 from gromoxd.ntlm.spnego import NTLM_OID, SpnegoServer, State, decode, encode, response
@@ -120,8 +120,17 @@ def test_version_1_and_nobody_are_refused() -> None:
         ours.challenge(first)
         with pytest.raises(NtlmError, match=why):
             ours.authenticate(message)
-    with pytest.raises(NtlmError, match="Unicode"):
-        server().challenge(b"NTLMSSP\0" + struct.pack("<II", 1, Flags.OEM) + bytes(16))
+    with pytest.raises(NtlmError, match="character set"):
+        server().challenge(b"NTLMSSP\0" + struct.pack("<II", 1, Flags.NTLM) + bytes(16))
+
+
+def test_clients_without_unicode() -> None:
+    """workaround: curl offers OEM characters alone; the names in the AV_PAIRs are UTF-16 all the same."""
+    found = Challenge.decode(
+        server().challenge(b"NTLMSSP\0" + struct.pack("<II", 1, Flags.NTLM | Flags.OEM) + bytes(16))
+    )
+    assert found.flags & Flags.OEM and not found.flags & Flags.UNICODE
+    assert found.target == "EXAMPLE" and found.pairs[AvId.NB_COMPUTER_NAME] == "MAIL".encode("utf-16-le")
 
 
 def test_weak_session_security_is_refused() -> None:

@@ -17,25 +17,29 @@ from typing import Any
 
 from gromoxd import __version__
 from gromoxd.directory.errors import DirectoryDown
+from gromoxd.errors import Ec, MapiError
 from workers.http import channels, figures
 from workers.http.auth import Authenticator
 from workers.http.connection import refusal
 from workers.http.front import Headers, Refused, Reply, Route
 from workers.http.handover import Relay
 from workers.http.landing import landing
-from workers.http.request import HttpRequest
+from workers.http.request import ClientGone, HttpRequest
 from workers.http.settings import HttpSettings
 from workers.http.site import Site
 
 log = logging.getLogger(__name__)
 
-PROTOCOLS = ("workers.http.autodiscover", "workers.http.mapihttp", "workers.http.oab")
+PROTOCOLS: tuple[str, ...] = ("workers.http.autodiscover", "workers.http.mapihttp", "workers.http.oab")
 """Packages with `routes(site)`. Those that are not installed are left out."""
 CHANNELS = "workers.http.rpch"
 """The package whose `channel` takes connections over."""
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 NOT_FOUND = Refused(404, "not found")
+LATER = Refused(503, "try again later", [("Retry-After", "10")])
+TEMPORARY = frozenset({Ec.ecNetwork, Ec.ecTimeout, Ec.ecBusy, Ec.ecLocked})
+"""A MapiError that a protocol has no answer of its own for: the client may try again."""
 
 
 class Router:
@@ -76,7 +80,10 @@ class App:
         self._auth, self._relay = Authenticator(site), Relay(site)
         self._board = site.ctx.board
         self._channel = None if private else channel_handler()
-        self._router = Router([*self._own(), *([] if private else protocol_routes(site))])
+        found = [] if private else protocol_routes(site)
+        rpc = {channels.PATH} if self._channel is not None else set()
+        self._served = frozenset({route.path.rstrip("/") for route in found} | rpc)
+        self._router = Router([*self._own(), *found])
 
     def _own(self) -> list[Route]:
         routes = [
@@ -85,7 +92,7 @@ class App:
         ]
         if self._private:
             return [*routes, Route("/status.json", self._status, authenticated=False)]
-        return [*routes, Route("/", lambda request: landing(self._site), authenticated=False)]
+        return [*routes, Route("/", lambda request: landing(self._site, self._served), authenticated=False)]
 
     def answer(self, request: HttpRequest) -> Reply:
         """The reply to a request, whatever happens."""
@@ -94,12 +101,12 @@ class App:
             return self._answer(request)
         except Refused as error:
             return refusal(error)
-        except DirectoryDown as error:
-            log.warning("the directory cannot be asked", extra={"error": str(error)})
-            return refusal(Refused(503, "try again later", [("Retry-After", "10")]))
-        except OSError:
+        except ClientGone:
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, MapiError) and error.code in TEMPORARY:
+                log.warning("request failed for now", extra={"error": str(error), "path": request.raw_path})
+                return refusal(LATER)
             self._board.add("internal_errors")
             log.exception("request failed", extra={"method": request.method, "path": request.raw_path})
             return refusal(Refused(500, "internal error"))
@@ -136,7 +143,7 @@ class App:
         except Refused as error:
             return refusal(error)
         except DirectoryDown:
-            return refusal(Refused(503, "try again later", [("Retry-After", "10")]))
+            return refusal(LATER)
         self._channel(channel_of(self._site, request))
         return None
 

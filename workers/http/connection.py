@@ -19,16 +19,21 @@ from gunicorn.http import errors, get_parser
 
 from workers.http.channels import METHODS
 from workers.http.front import Refused, Reply
-from workers.http.request import HttpRequest
+from workers.http.request import ClientGone, HttpRequest
 
 log = logging.getLogger(__name__)
 
 LEFT_OVER = 256 << 10
 """Octets of a body nobody wanted that are read for the sake of the connection; more, and it is closed."""
+PIECE = 256 << 10
 LINGER_SECONDS = 2.0
 BODILESS = frozenset({204, 304})
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _date: tuple[int, str] = (0, "")
+
+
+class Given(Exception):
+    """The connection was a channel; another worker may have it still, so that nothing is to be shut down here."""
 
 
 class Connection:
@@ -45,6 +50,8 @@ class Connection:
         self.patience: float = worker.patience
         self.relayed: Any = None
         self.user: Any = None
+        self.login = ""
+        self.bound = 0.0
         self.handshake: Any = None
         self._parser = get_parser(worker.cfg, sock, address)
 
@@ -52,6 +59,12 @@ class Connection:
         """Is this the address of a trusted proxy?"""
         trusted: bool = self.worker.trust.admits(address)
         return trusted
+
+    def leave(self) -> None:
+        """Nobody is logged in on the connection, nor about to be."""
+        handshake, self.handshake, self.user = self.handshake, None, None
+        if handshake is not None:
+            handshake.close()
 
     # ------------------------------------------------------------------------------------------ requests
 
@@ -67,6 +80,8 @@ class Connection:
                 if head is None or not self._answer(head):
                     break
             self._linger()
+        except Given:
+            log.debug("channel ended")
         except errors.NoMoreData:
             log.debug("client went in the middle of a head")
         except (errors.ParseException, errors.ConfigurationProblem) as error:
@@ -75,7 +90,9 @@ class Connection:
             self._linger()
         except (OSError, gevent.GreenletExit) as error:
             log.debug("connection lost", extra={"error": str(error)})
-        self.sock.close()
+        finally:
+            self.leave()
+            self.sock.close()
 
     def _answer(self, head: Any) -> bool:
         """Answer one request; whether another may follow."""
@@ -84,7 +101,7 @@ class Connection:
         app = self.worker.wsgi
         reply = app.channel(request) if request.method in METHODS else app.answer(request)
         if reply is None:
-            return False
+            raise Given
         keep = self._keeps(request, reply)
         try:
             keep = self._write(request, reply, keep) and keep
@@ -104,6 +121,8 @@ class Connection:
         """May the connection go on after this reply?"""
         if not self.worker.alive or request.head.should_close() or reply.status in (408, 413):
             return False
+        if request.head.body.failed:
+            return False
         if request.is_read:
             return True
         return not request.awaits_continue and request.length <= LEFT_OVER
@@ -121,15 +140,23 @@ class Connection:
     # ------------------------------------------------------------------------------------------ replies
 
     def send(self, data: bytes) -> None:
-        """Send octets. OSError when the client is gone or takes nothing."""
-        self.sock.sendall(data)
+        """Send octets. ClientGone when nobody takes them."""
+        try:
+            if len(data) <= PIECE:
+                self.sock.sendall(data)
+                return
+            view = memoryview(data)  # the time-out is for one call
+            for at in range(0, len(view), PIECE):
+                self.sock.sendall(view[at : at + PIECE])
+        except OSError as error:
+            raise ClientGone(str(error)) from error
 
     def _write(self, request: HttpRequest, reply: Reply, keep: bool) -> bool:
         """Send the reply; False when its end is the connection's."""
         body, status = reply.body, reply.status
         old, mute = request.head.version < (1, 1), request.method == "HEAD" or status in BODILESS
         sized = any(name.lower() in ("content-length", "transfer-encoding") for name, _ in reply.headers)
-        lines = [f"{name}: {value}\r\n" for name, value in reply.headers]
+        lines = [f"{name}: {value}\r\n" for name, value in (*reply.headers, *request.reply_headers)]
         if isinstance(body, bytes):
             if not sized and status not in BODILESS:
                 lines.append(f"Content-Length: {len(body)}\r\n")

@@ -18,12 +18,12 @@ _SERVICES = (
     ("/autodiscover/autodiscover.xml", "AutoDiscover: set up an account by its address"),
     ("/mapi/emsmdb", "MAPI over HTTP for Outlook"),
     ("/rpc/rpcproxy.dll", "RPC over HTTP for older Outlook"),
-    ("/oab/", "Offline address book"),
+    ("/oab", "Offline address book"),
 )
 
 
-def landing(site: Site, paths: frozenset[str] = frozenset()) -> Reply:
-    """The page; `paths` are those of the routes that there are."""
+def landing(site: Site, paths: frozenset[str]) -> Reply:
+    """The page; `paths` are those that are served, without a slash at the end."""
     settings = site.ctx.config.get(HttpSettings)
     name = f"gromoxd {__version__}" if settings.http_show_version else "gromoxd"
     items = "".join(f"<li>{escape(text)}</li>" for path, text in _SERVICES if path in paths)

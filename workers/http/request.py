@@ -13,14 +13,21 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
+import gevent
+from gunicorn.http import errors
+
 from gromoxd.directory.model import User
-from workers.http.front import Refused
+from workers.http.front import Headers, Refused
 
 PIECE = 64 << 10
 SLOWEST = 1000
 """Octets a second that a body has to come with, after the first http_conn_timeout seconds."""
 MOST_FIELDS = 100
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+MALFORMED = (
+    errors.ParseException, errors.NoMoreData, errors.InvalidChunkSize, errors.ChunkMissingTerminator,
+    errors.InvalidChunkExtension,
+)  # fmt: skip
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -49,6 +56,8 @@ class HttpRequest:
         self.head, self.connection = head, connection
         self.method: str = head.method
         self.limit = 0
+        self.reply_headers: Headers = []
+        """Header fields for the reply, whatever it is."""
         self._awaits_continue: bool = head._expected_100_continue
         self._body: bytes | None = None
         self._taken = 0
@@ -197,7 +206,9 @@ class HttpRequest:
         self.go_on()
         started, left = time.monotonic(), self.length
         while left:
-            piece = self._read(min(PIECE, left) if left > 0 else PIECE)
+            size = min(PIECE, left) if left > 0 else PIECE
+            allowed = self.connection.patience + (self._taken + size) / SLOWEST - (time.monotonic() - started)
+            piece = self._read(size, allowed)
             if not piece:
                 if left > 0:
                     raise Refused(400, "the body ended early")
@@ -206,15 +217,22 @@ class HttpRequest:
             self._taken += len(piece)
             if self._taken > self.limit:
                 raise Refused(413, "the body is too long")
-            if time.monotonic() - started > self.connection.patience + self._taken / SLOWEST:
-                raise Refused(408, "the body comes too slowly")
             yield piece
         if self.length < 0:
             self._body = self._body or b""
 
-    def _read(self, size: int) -> bytes:
+    def _read(self, size: int, seconds: float) -> bytes:
         try:
-            piece: bytes = self.head.body.read(size)
+            with gevent.Timeout(max(seconds, 0), TimeoutError()):
+                piece: bytes = self.head.body.read(size)
+                return piece
         except TimeoutError as error:
             raise Refused(408, "the body comes too slowly") from error
-        return piece
+        except MALFORMED as error:
+            raise Refused(400, "the body is malformed") from error
+        except OSError as error:
+            raise ClientGone(str(error)) from error
+
+
+class ClientGone(OSError):
+    """The client went, or takes nothing any more."""

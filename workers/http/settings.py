@@ -36,6 +36,27 @@ class HttpSettings:
         "X-Forwarded-For", "Header field in which trusted proxies say the client's address.", kind="str"
     )
     http_auth_basic: bool = setting(True, "Offer Basic.", kind="bool")
+    http_auth_spnego: bool = setting(
+        False, "Offer Negotiate and NTLM (see store_nt_hash, ntlmssp_program).", kind="bool"
+    )
+    http_ntlm_proxied: bool = setting(
+        False, "The proxies in front keep a connection of ours for each client connection: NTLM works through them.",
+        kind="bool",
+    )  # fmt: skip
+    ntlmssp_program: str = setting(
+        "", "Helper that checks NTLM, such as /usr/bin/ntlm_auth --helper-protocol=squid-2.5-ntlmssp; empty: our own.",
+        kind="str",
+    )  # fmt: skip
+    http_auth_bearer: bool = setting(False, "Offer Bearer: JSON web tokens.", kind="bool")
+    bearer_pubkey: str = setting(
+        "/etc/gromox/bearer_pubkey", "Public key (PEM) or key set (JWKS) that signs bearer tokens.", kind="str"
+    )
+    bearer_issuer: str = setting("", "The issuer (iss) of bearer tokens; empty: anyone with the key.", kind="str")
+    bearer_audience: str = setting("", "The audience (aud) that bearer tokens are for; empty: any.", kind="str")
+    bearer_user_claims: list[str] = setting(
+        ["preferred_username", "upn", "email"], "Claims that name the user; the first one there counts.", kind="list"
+    )
+    default_domain: str = setting("", "Domain of user names without one; empty: they are alternate names.", kind="str")
     http_show_version: bool = setting(False, "Tell the version on the page at /.", kind="bool")
     x500_org_name: str = setting(
         "Gromox default", "Organisation in the names that Outlook knows users by. Never change it later.", kind="str"
