@@ -122,14 +122,14 @@ def test_what_outlook_2007_sends() -> None:
     octets = [one.encode() for one in found]
     assert b"".join([*octets[:3], submit, *octets[3:]]) == buffer[2:size]
     assert found[3] == rp.GetPropertiesSpecific(0, 0, 0, 0, [p.PidTagChangeKey])
-    assert found[0] == w.RemoveAllRecipients(0, 0)
+    assert found[0] == w.RemoveAllRecipients(0, 0, 1)
     modify = found[1]
     assert isinstance(modify, w.ModifyRecipients)
     (one,) = modify.rows
     assert (len(modify.columns), one.row_id, one.type) == (12, 0, 1)
     row = RecipientRow.decode(one.row, modify.columns)
-    assert (row.flags, row.x500dn, row.display_name) == (0x0651, b"jkerihuel", "Julien Kerihuel")
-    assert (row.address_prefix_used, row.display_type) == (0x54, 0)
+    assert (row.flags, row.x500dn, row.display_name) == (0x0651, b"Jkerihuel", "Julien Kerihuel")
+    assert (row.address_prefix_used, row.display_type) == (0x45, 0)
     cells = dict(zip(modify.columns, row.values, strict=True))
     assert cells[p.PidTagSmtpAddress] == "jkerihuel@openchange2003.local"
     assert row.encode(modify.columns) == one.row
