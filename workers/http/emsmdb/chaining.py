@@ -13,8 +13,7 @@ from gromoxd.rop.fasttransfer import FastTransferSourceGetBuffer, FastTransferSo
 from gromoxd.rop.streams import ReadStream, ReadStreamResponse
 from gromoxd.rop.tables import QueryRows, QueryRowsResponse
 
-STREAM_ROOM: Final = 0x8000
-ROWS_ROOM: Final = 0x2000
+LEAST_ROOM: Final = 0x2000
 """Octets that must be left of the whole answer for another buffer to be begun."""
 _GOES_ON: Final = (1, 2)
 """TransferStatus Partial and NoRoom ([MS-OXCFXICS] 2.2.3.1.1.5.2)."""
@@ -62,8 +61,3 @@ def worth_sending(response: Response | None) -> bool:
     if isinstance(response, QueryRowsResponse):
         return response.row_count > 0
     return not isinstance(response, ReadStreamResponse) or bool(response.data)
-
-
-def least_room(request: Request) -> int:
-    """Octets of the whole answer that must be left for the buffer with this one's answer."""
-    return ROWS_ROOM if isinstance(request, QueryRows) else STREAM_ROOM

@@ -15,7 +15,7 @@ from gromoxd.directory.model import User
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.rop import aux, buffer, extbuffer
 from gromoxd.rop.extbuffer import CallFlags
-from workers.http.emsmdb.chaining import least_room
+from workers.http.emsmdb.chaining import LEAST_ROOM
 from workers.http.emsmdb.session import Session
 from workers.http.emsmdb.settings import EmsmdbSettings
 from workers.http.site import Site
@@ -151,8 +151,7 @@ def _answers(session: Session, flags: int, rops: bytes, handles: list[int], max_
         return payloads
     max_out -= extbuffer.HEADER.size + len(payloads[0])
     while len(payloads) < extbuffer.MOST:
-        request = session.repeated()
-        if request is None or max_out < least_room(request) + extbuffer.HEADER.size:
+        if max_out < LEAST_ROOM:
             break
         answer = session.again(handles, min(max_out, extbuffer.HEADER.size + extbuffer.LARGEST) - beside)
         if not answer:

@@ -144,10 +144,6 @@ class Session:
         answers += self._notifications(room)
         return b"".join(answers)
 
-    def repeated(self) -> Request | None:
-        """What may be done again for a further buffer, after `execute` and `again`."""
-        return self._repeated
-
     def again(self, handles: list[int], room: int) -> bytes:
         """The last ROP once more ([MS-OXCRPC] 3.1.4.2.1.2); its response, b'' when there is nothing more to tell."""
         request, self._repeated = self._repeated, None
