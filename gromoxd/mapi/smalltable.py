@@ -14,11 +14,13 @@ from gromoxd.mapi.compare import instances, sort_key
 from gromoxd.mapi.evaluate import canonical, compile_restriction
 from gromoxd.mapi.restrictions import decode_restriction
 from gromoxd.mapi.sorting import SortOrder, SortOrderSet
+from gromoxd.mapi.types import PropType
 from gromoxd.mapi.values import MV_INSTANCE
 
 LONGEST_TEXT: Final = 255
 LONGEST_OCTETS: Final = 510
 """What a row shows of a value ([MS-OXCDATA] 2.8.2)."""
+_WHOLE: Final = (int(PropType.PtypRestriction), int(PropType.PtypRuleAction))
 
 
 class SmallRow(NamedTuple):
@@ -79,8 +81,9 @@ def _instances(row: SmallRow, tag: int) -> list[SmallRow]:
 
 
 def line(row: SmallRow, columns: Sequence[int]) -> list[Any]:
-    """The values of a row, None where it has none."""
-    return [cut(row.values.get(canonical(tag))) for tag in columns]
+    """The values of a row, None where it has none. Structures that say themselves where they end stay whole."""
+    values = [row.values.get(canonical(tag)) for tag in columns]
+    return [one if tag & 0xFFFF in _WHOLE else cut(one) for tag, one in zip(columns, values, strict=True)]
 
 
 def find(

@@ -8,6 +8,7 @@ from gromoxd.errors import Ec
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import tables as t
 from gromoxd.exmdb.access import ADD, ModifyPermissions, PermissionChange
+from gromoxd.mapi import smalltable
 from gromoxd.mapi.proptags import (
     PidTagContentCount,
     PidTagDepth,
@@ -17,6 +18,8 @@ from gromoxd.mapi.proptags import (
     PidTagMemberName,
     PidTagMemberRights,
     PidTagMessageClass,
+    PidTagRuleActions,
+    PidTagRuleCondition,
     PidTagSubfolders,
 )
 from gromoxd.mapi.restrictions import Content, Property, RelOp, encode_restriction
@@ -98,3 +101,9 @@ def test_rules(box: Harness) -> None:
     assert box.refused(t.QueryRows(t.Table(t.RULES, INBOX), [], 0, 1), actor=BOB) == Ec.ecAccessDenied
     assert box.refused(t.QueryRows(t.Table(t.RULES, 0x999), [], 0, 1)) == Ec.ecNotFound
     assert box.refused(t.ExpandRow(t.Table(t.RULES, INBOX), 1, [])) == Ec.ecNotSupported
+
+
+def test_conditions_and_actions_stay_whole() -> None:
+    """Cut, they could not be read: nothing says where they end but what is in them."""
+    row = smalltable.SmallRow(1, 0, {PidTagRuleCondition: bytes(2000), PidTagRuleActions: bytes(3000)})
+    assert list(map(len, smalltable.line(row, [PidTagRuleCondition, PidTagRuleActions]))) == [2000, 3000]
