@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
-    "release", "store", "folders", "progress", "messages", "properties", "streams", "fasttransfer", "sync", "tables", "notify",
-    "control",
+    "release", "store", "folders", "progress", "peruser", "transport", "names", "rights", "messages",
+    "properties", "streams", "fasttransfer", "sync", "tables", "notify", "control",
 )  # fmt: skip
 """Modules of this package that declare ROPs."""
 

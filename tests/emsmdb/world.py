@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-from gromoxd.directory.model import Aliases, Domain, MailingList, Memberships, Server, User
+from gromoxd.directory.model import Aliases, Domain, MailingList, Memberships, Profile, Server, User
 from gromoxd.exmdb import access as x
 from gromoxd.exmdb import calls as c
 from gromoxd.exmdb.api import SYSTEM, MailboxRef
@@ -50,6 +50,7 @@ class FakeDirectory:
         self.servers: dict[str, Server] = {}
         self.lists: dict[str, MailingList] = {}
         self.aliases_of: dict[str, list[str]] = {}
+        self.names: dict[str, str] = {}
 
     def user(self, name: str) -> User | None:
         found = self.all_users.get(name.lower())
@@ -80,6 +81,9 @@ class FakeDirectory:
 
     def aliases(self, user: User) -> list[str]:
         return Aliases(user.username, self.aliases_of.get(user.username, [])).aliases
+
+    def profile(self, user: User) -> Profile:
+        return Profile(user.username, self.names.get(user.username, ""))
 
     def homed_here(self, host: str) -> bool:
         return not host or host == self.here

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 FAMILIES: tuple[str, ...] = (
-    "release", "store", "folders", "progress", "messages", "attachments", "readmarks", "properties", "streams",
-    "download", "syncstate", "icsdownload", "icsupload", "fastsource", "fastdestination", "tables", "notify",
+    "release", "store", "folders", "progress", "peruser", "transport", "names", "rules", "rights", "messages",
+    "attachments", "readmarks", "properties", "streams", "download", "syncstate", "icsdownload", "icsupload",
+    "fastsource", "fastdestination", "tables", "notify",
 )  # fmt: skip
 """Modules of this package."""
 

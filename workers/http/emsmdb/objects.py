@@ -64,11 +64,11 @@ class Logon(ServerObject):
 
 
 class Folder(ServerObject):
-    """An open folder."""
+    """An open folder. `search`: it shows messages of others."""
 
-    def __init__(self, logon: Logon, fid: int) -> None:
+    def __init__(self, logon: Logon, fid: int, *, search: bool = False) -> None:
         super().__init__(logon)
-        self.fid = fid
+        self.fid, self.search = fid, search
         self.folder = WorkingFolder(logon.account, fid)
 
     @property
