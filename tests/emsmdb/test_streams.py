@@ -89,10 +89,7 @@ def test_a_last_read_goes_on_in_further_buffers(alice: Client) -> None:
     (first,) = alice.run(w.ReadStream(0, STREAM, w.MAXIMUM, 90_000))
     assert isinstance(first, w.ReadStreamResponse)
     found = first.data
-    while alice.session.repeated():
-        octets = alice.session.again(alice.handles, 0x7FF0)
-        if not octets:
-            break
+    while octets := alice.session.again(alice.handles, 0x7FF0):
         answer = read_response(Cursor(octets))
         assert isinstance(answer, w.ReadStreamResponse)
         found += answer.data
