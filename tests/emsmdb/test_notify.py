@@ -309,15 +309,17 @@ def test_a_subscription_ends(alice: Client, world: EmsmdbWorld) -> None:
     assert not alice.session.pending
 
 
-def test_refused(alice: Client) -> None:
-    scope = (False, eid_int(1, 0xFFFFFF), 0)
+def test_refused(alice: Client, bob: Client, world: EmsmdbWorld) -> None:
     before = len(alice.session.objects)
     assert alice.fails(n.RegisterNotification(0, 0, 20, 2, 0, False, eid_int(9, INBOX), 0)) == Ec.ecNotFound
     assert alice.fails(n.RegisterNotification(0, 5, 20, 2, 0, True)) == Ec.ecNullObject
-    found = alice.run(n.RegisterNotification(0, 0, 20, 2, 0, *scope))[0]
-    assert found.code in (0, Ec.ecNotFound, Ec.ecAccessDenied)
-    alice.release(20)
     assert len(alice.session.objects) == before
+    world.grant(SENT, bob.user.username, 0x401)
+    bob.logon(2, 1, world.alice)
+    before = len(bob.session.objects)
+    assert bob.fails(n.RegisterNotification(1, 2, 20, 2, 0, False, eid_int(1, INBOX), 0)) == Ec.ecAccessDenied
+    assert len(bob.session.objects) == before
+    assert not world.store.mailbox(world.alice.maildir).watching
 
 
 def test_a_guest_hears_of_what_he_may_see(bob: Client, world: EmsmdbWorld) -> None:
