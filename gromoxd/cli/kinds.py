@@ -44,6 +44,9 @@ KINDS: dict[str, tuple[str, str]] = {
     "recurrence": ("gromoxd.mapi.recurrence:AppointmentRecurrencePattern.decode", "PidLidAppointmentRecur."),
     "restriction": ("gromoxd.mapi.restrictions:decode_restriction", "A restriction."),
     "restriction-wide": ("gromoxd.cli.kinds:wide_restriction", "A restriction with counts of 32 bits."),
+    "rop-buffer": ("gromoxd.cli.ropkinds:rop_buffer", "A ROP input or output buffer: RopSize, ROPs, handle table."),
+    "rop-request": ("gromoxd.cli.ropkinds:requests", "ROP requests, one after the other."),
+    "rop-response": ("gromoxd.cli.ropkinds:responses", "ROP responses, one after the other."),
     "rtf": ("gromoxd.mapi.rtf:decompress", "PidTagRtfCompressed; shows the RTF."),
     "rule-actions": ("gromoxd.mapi.rules:decode_actions", "The actions of a rule: PidTagRuleActions."),
     "rule-actions-extended": (

@@ -271,6 +271,21 @@ def test_trees_of_plain_values() -> None:
     assert list(tree({5: [b"text"]})) == ["1 item", f"{INDENT}5: 1 item", f'{INDENT * 2}[0]: 74657874 "text"']
 
 
+def test_rops(ctl: Ctl, tmp_path: Path) -> None:
+    """[MS-OXCFOLD] 4.3; a failure, which says its RopId and no more than its code; a buffer of both."""
+    request = bytes.fromhex("1e000000010200010000000e8ef148010000000e8ec302")
+    assert shown(ctl, tmp_path, "rop-request", request) == [
+        "0x1e DeleteMessages", "  logon: 0", "  index: 0", "  want_asynchronous: false", "  notify_non_read: true",
+        "  message_ids: 2 items", "    [0]: 0001-00000E8EF148", "    [1]: 0001-00000E8EC302",
+    ]  # fmt: skip
+    failed = ["0x02 Failure", "  index: 1", "  code: 0x8004010f ecNotFound"]
+    assert shown(ctl, tmp_path, "rop-response", bytes.fromhex("02010f010480")) == failed
+    assert shown(ctl, tmp_path, "rop-buffer", bytes.fromhex("0800 02010f010480 01000000 ffffffff")) == [
+        "RopSize: 8", "ROPs", *(f"  {line}" for line in failed),
+        "handles: 2 items", "  [0]: 0x00000001", "  [1]: none",
+    ]  # fmt: skip
+
+
 def test_streams(ctl: Ctl, tmp_path: Path) -> None:
     changes = IdSet()
     changes.add(b"\x01" * 16, 5)
