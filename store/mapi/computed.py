@@ -32,6 +32,8 @@ Compute = Callable[["View"], Any]
 MF_NOTIFY_READ, MF_NOTIFY_UNREAD, MF_INTERNET = 0x100, 0x200, 0x2000
 MODIFY, READ, DELETE = 0x1, 0x2, 0x4
 """PidTagAccess ([MS-OXCPRPT] 2.2.1.1)."""
+MDN_SENT = "$MDNSent"
+"""The keyword of a message whose receipt was sent, or is not to be (RFC 3503 3.1)."""
 OBJECT_MESSAGE, OBJECT_ATTACHMENT = 5, 7
 """PidTagObjectType ([MS-OXCPRPT] 2.2.1.7)."""
 ICON_REPLIED, ICON_FORWARDED = 0x105, 0x106
@@ -139,7 +141,7 @@ def _message_flags(v: View) -> int:
     if v.is_read:
         flags |= marks.MF_READ | marks.MF_EVER_READ
     else:
-        if stored.get(p.PidTagReadReceiptRequested) is True:
+        if stored.get(p.PidTagReadReceiptRequested) is True and MDN_SENT not in v.words:
             flags |= MF_NOTIFY_READ
         if stored.get(p.PidTagNonReceiptNotificationRequested) is True:
             flags |= MF_NOTIFY_UNREAD

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
+
 import pytest
 
 from gromoxd.errors import Ec
 from gromoxd.exmdb import access as x
 from gromoxd.exmdb import objects as o
+from gromoxd.exmdb import outgoing as g
+from gromoxd.exmdb.api import SYSTEM
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.flags import MessageFlags, OpenModeFlags, SaveFlags
 from gromoxd.mapi.ids import eid_int
@@ -350,3 +355,70 @@ def test_public_readers_are_told_that_their_mark_changed(world: EmsmdbWorld, ali
         found.append((answer.read_status_changed, answer.logon, answer.client_data))
     changed, same = (True, 3, data), (False, 0, b"")
     assert found == [changed, changed, same]
+
+
+# ---------------------------------------------------------------------------------------------- read receipts
+
+ASKING = (
+    b"From: Ann <ann@example.org>\r\nTo: Alice <alice@example.test>\r\nSubject: Plans\r\n"
+    b"Message-ID: <one@example.org>\r\nDisposition-Notification-To: Secretary <office@example.org>\r\n\r\nSee you there\r\n"
+)
+
+
+def outgoing(world: EmsmdbWorld) -> list[g.Outgoing]:
+    found = world.account(ALICE, SYSTEM).call(g.GetOutgoing()).mails
+    world.account(ALICE, SYSTEM).call(g.OutgoingTaken([one.id for one in found]))
+    return list(found)
+
+
+def test_a_receipt_is_sent_once(world: EmsmdbWorld, alice: Client) -> None:
+    mid = eid_int(1, world.append(ASKING).mid)
+    alice.folder(INBOX)
+    alice.one(w.SetReadFlags(0, FOLDER, False, 0, [mid]), w.SetReadFlagsResponse)
+    (mail,) = outgoing(world)
+    assert (mail.sender, mail.recipients, mail.options.notify) == (ALICE, ["office@example.org"], g.NOTIFY_NEVER)
+    report = email.message_from_bytes(mail.raw, policy=email.policy.default)
+    assert (report["Subject"], report.get_content_type()) == ("Read: Plans", "multipart/report")
+    assert report["In-Reply-To"] == "<one@example.org>"
+    (machine,) = [one for one in report.walk() if one.get_content_type() == "message/disposition-notification"]
+    fields = machine.as_string()
+    assert "Disposition: manual-action/MDN-sent-manually; displayed" in fields
+    assert "Original-Message-ID: <one@example.org>" in fields
+    for flags in (5, 0, 0x10):
+        alice.one(w.SetReadFlags(0, FOLDER, False, flags, [mid]), w.SetReadFlagsResponse)
+    assert outgoing(world) == []
+    assert flags_of(alice, mid) == 1
+
+
+def test_a_receipt_that_is_refused_is_never_sent(world: EmsmdbWorld, alice: Client) -> None:
+    mid = eid_int(1, world.append(ASKING).mid)
+    open_(alice, mid, fid=INBOX)
+    (flags,) = get(alice, p.PidTagMessageFlags, index=OTHER)
+    assert isinstance(flags, int) and flags & MessageFlags.mfNotifyRead
+    alice.one(w.SetMessageReadFlag(0, FOLDER, OTHER, 0x20), w.SetMessageReadFlagResponse)
+    assert flags_of(alice, mid) == 0
+    open_(alice, mid, fid=INBOX)
+    (flags,) = get(alice, p.PidTagMessageFlags, index=OTHER)
+    assert isinstance(flags, int) and not flags & MessageFlags.mfNotifyRead
+    alice.one(w.SetMessageReadFlag(0, FOLDER, OTHER, 0), w.SetMessageReadFlagResponse)
+    assert outgoing(world) == []
+    assert flags_of(alice, mid) == 1
+
+
+def test_a_receipt_may_come_before_the_mark(world: EmsmdbWorld, alice: Client) -> None:
+    mid = eid_int(1, world.append(ASKING).mid)
+    open_(alice, mid, fid=INBOX)
+    alice.one(w.SetMessageReadFlag(0, FOLDER, OTHER, 0x10), w.SetMessageReadFlagResponse)
+    assert [one.recipients for one in outgoing(world)] == [["office@example.org"]]
+    assert flags_of(alice, mid) == 0
+    put(alice, {p.PidTagImportance: 2}, index=OTHER)
+    assert save(alice, OTHER) == mid
+
+
+def test_guests_answer_for_nobody(world: EmsmdbWorld, bob: Client) -> None:
+    world.grant(INBOX, BOB, 0x5FB)
+    mid = eid_int(1, world.append(ASKING).mid)
+    bob.logon(index=10, number=1, of=world.alice)
+    bob.folder(INBOX, logon=10, number=1)
+    bob.one(w.SetReadFlags(1, FOLDER, False, 0, [mid]), w.SetReadFlagsResponse)
+    assert outgoing(world) == []

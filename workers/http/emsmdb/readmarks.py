@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.working import EmbeddedMessage, WorkingMessage
 from gromoxd.mapi import proptags as p
-from gromoxd.mapi.flags import MessageFlags, ReadFlags
+from gromoxd.mapi.flags import MessageFlags, OpenModeFlags, ReadFlags
 from gromoxd.rop import messages as w
+from workers.http.emsmdb import receipts
 from workers.http.emsmdb.dispatch import Call, handles
 from workers.http.emsmdb.objects import Folder, Logon, Message
 
@@ -37,8 +38,14 @@ def set_read_flags(call: Call, request: w.SetReadFlags) -> w.SetReadFlagsRespons
         some = mids[first : first + AT_ONCE]
         found = _listed(folder, some)
         partial = partial or len(found) < len(some)
+        pending = [mid for mid, flags in found.items() if receipts.is_pending(flags)]
         if read is not None:
             partial = _mark(folder, found, read) or partial
+        if receipts.is_concerned(request.read_flags):
+            for mid in pending:
+                message = WorkingMessage.open(folder.logon.account, mid, OpenModeFlags.ReadOnly)
+                receipts.settle(call.session, folder.logon, message, request.read_flags)
+                message.discard()
     return w.SetReadFlagsResponse(request.index, 0, partial)
 
 
@@ -52,27 +59,27 @@ def _counters(logon: Logon, eids: Sequence[int]) -> list[int]:
     return found
 
 
-def _listed(folder: Folder, mids: list[int]) -> dict[int, bool]:
-    """Which of them are there, and whether they are read."""
-    found: dict[int, bool] = {}
+def _listed(folder: Folder, mids: list[int]) -> dict[int, int]:
+    """Which of them are there, and their PidTagMessageFlags."""
+    found: dict[int, int] = {}
     left = mids
     while left:
         messages = folder.logon.account.call(o.ReadMessages(left, o.PROPS, _LOOK))
         if not messages:
             break
-        found |= {one.mid: _is_read(one) for one in messages if one.fid == folder.fid}
+        found |= {one.mid: _flags(one.props) for one in messages if one.fid == folder.fid}
         left = left[left.index(messages[-1].mid) + 1 :]
     return found
 
 
-def _is_read(message: o.Message) -> bool:
-    flags = message.props.get(p.PidTagMessageFlags)
-    return isinstance(flags, int) and bool(flags & MessageFlags.mfRead)
+def _flags(values: dict[int, Any]) -> int:
+    flags = values.get(p.PidTagMessageFlags)
+    return flags if isinstance(flags, int) else 0
 
 
-def _mark(folder: Folder, found: dict[int, bool], read: bool) -> bool:
+def _mark(folder: Folder, found: dict[int, int], read: bool) -> bool:
     """Mark those that are not so; True: some could not be."""
-    mids = [mid for mid, was in found.items() if was != read]
+    mids = [mid for mid, flags in found.items() if bool(flags & MessageFlags.mfRead) != read]
     if not mids:
         return False
     done = folder.logon.account.call(o.SetReadState(folder.fid, mids, read))
@@ -86,17 +93,15 @@ def set_message_read_flag(
     """[MS-OXCMSG] 3.2.5.11. Who reads a public folder is told whether his own mark is another now."""
     opened = call.object(Message, request.input)
     message, read = opened.message, wanted(request.read_flags)
-    changed = read is not None and _is_marked(message) != read
+    flags = _flags(message.loaded().values)
+    changed = read is not None and bool(flags & MessageFlags.mfRead) != read
     if changed and read is not None:
         _mark_one(message, read)
+    if receipts.is_pending(flags) and receipts.is_concerned(request.read_flags) and not message.path:
+        receipts.settle(call.session, opened.logon, message, request.read_flags)
     if isinstance(request, w.SetPublicMessageReadFlag) and len(request.client_data) == w.CLIENT_DATA and changed:
         return w.SetMessageReadFlagResponse(request.index, 0, True, request.logon, request.client_data)
     return w.SetMessageReadFlagResponse(request.index, 0, False)
-
-
-def _is_marked(message: WorkingMessage) -> bool:
-    flags = message.loaded().values.get(p.PidTagMessageFlags)
-    return isinstance(flags, int) and bool(flags & MessageFlags.mfRead)
 
 
 def _mark_one(message: WorkingMessage, read: bool) -> None:
