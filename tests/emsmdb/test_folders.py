@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from gromoxd.errors import Ec
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb.hierarchy import GetFolderProps
@@ -193,6 +196,30 @@ def test_what_is_under_way_is_stopped(alice: Client, world: EmsmdbWorld) -> None
     assert told == rp.ProgressResponse(1, 0, 0, 500, 1503)
     assert alice.run(rp.Progress(0, 1, True)) == [rf.DeleteMessagesResponse(1, 0, True)]
     assert len(inbox(alice)) == 3
+
+
+def test_what_is_under_way_goes_with_its_object(alice: Client, world: EmsmdbWorld) -> None:
+    mids = [eid(0x10_0000 + n) for n in range(1500)]
+    alice.folder(INBOX, 1)
+    ticks = iter(range(10_000))
+    alice.session.clock = lambda: next(ticks) * 1.0
+    assert isinstance(alice.run(rf.DeleteMessages(0, 1, True, False, mids))[0], rp.ProgressResponse)
+    gone = weakref.ref(alice.session.objects[alice.handles[1]])
+    alice.release(1)
+    gc.collect()
+    assert gone() is None
+
+
+def test_one_thing_after_the_other(alice: Client, world: EmsmdbWorld) -> None:
+    stored = world.append(mail(1)).mid
+    mids = [eid(0x10_0000 + n) for n in range(1500)] + [eid(stored)]
+    alice.folder(INBOX, 1)
+    ticks = iter(range(10_000))
+    alice.session.clock = lambda: next(ticks) * 1.0
+    assert isinstance(alice.run(rf.DeleteMessages(0, 1, True, False, mids))[0], rp.ProgressResponse)
+    assert inbox(alice) == [stored]
+    assert alice.run(rf.DeleteMessages(0, 1, False, False, [])) == [rf.DeleteMessagesResponse(1, 0, False)]
+    assert inbox(alice) == []
 
 
 def test_hard_deletion_of_all(alice: Client, world: EmsmdbWorld) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from gromoxd.directory.errors import AmbiguousName
+from gromoxd.directory.model import MailingList, User
 from gromoxd.errors import Ec
 from gromoxd.exmdb import access as x
 from gromoxd.mapi import proptags as p
-from gromoxd.mapi.entryids import AddressBookEntryId, one_off, parse_entryid
+from gromoxd.mapi.entryids import AddressBookEntryId, DisplayType, OneOffEntryId, one_off, parse_entryid
 from gromoxd.mapi.permissions import PermissionData
 from gromoxd.mapi.values import TaggedPropertyValue
 from gromoxd.rop import rights as rr
@@ -60,6 +64,34 @@ def test_members_come_by_entry_ids_and_are_shown_so(world: EmsmdbWorld, alice: C
     assert rows(alice, INBOX)[2][1] == 0x5FB
     assert modify(alice, change(4, member_id=member)) == 0
     assert [row[0] for row in rows(alice, INBOX)[2:]] == ["eve@example.org"]
+
+
+def test_lists_and_names_of_several(world: EmsmdbWorld, alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    team = User(20, "team@example.test", 7, "", display_type=1)
+    world.directory.all_users[team.username] = team
+    world.directory.lists[team.username] = MailingList(1, team.username, 0, 0, [BOB], [])
+    for name in (team.username, BOB):
+        world.grant(INBOX, name, 0x401)
+    ask = world.directory.find_or_none
+
+    def ambiguous(name: str) -> User | None:
+        if name == BOB:
+            raise AmbiguousName(name)
+        return ask(name)
+
+    monkeypatch.setattr(world.directory, "find_or_none", ambiguous)
+    shown = {row[0]: row[2] for row in rows(alice, INBOX)[2:]}
+    listed, bob = shown[team.username], shown[BOB]
+    assert isinstance(listed, bytes)
+    assert isinstance(bob, bytes)
+    found = parse_entryid(listed)
+    assert isinstance(found, AddressBookEntryId)
+    assert (found.kind, found.dn) == (DisplayType.DISTRIBUTION_LIST, world.site.people.dn_of(team))
+    assert isinstance(parse_entryid(bob), OneOffEntryId)
+    monkeypatch.undo()
+    alice.folder(INBOX, 1)
+    assert modify(alice, change(1, entry_id=listed, rights=0x41B)) == 0
+    assert {row[0]: row[1] for row in rows(alice, INBOX)[2:]}[team.username] == 0x41B
 
 
 def test_all_are_replaced(world: EmsmdbWorld, alice: Client) -> None:

@@ -78,14 +78,14 @@ def test_a_folder_is_copied_with_what_is_in_it(both: Client, world: EmsmdbWorld)
     write(world, eid_split(below)[1], "hidden", associated=True)
     assert both.run(rf.CopyFolder(0, 6, 5, False, True, True, top, "Copy")) == [rf.CopyFolderResponse(6, 0, False)]
     public = world.account(DOMAIN, "alice@example.test")
-    (copy,) = transferring._subfolders(public, PUBLIC_IPM)
-    (inner,) = transferring._subfolders(public, copy)
+    (copy,) = transferring.list_folders(public, PUBLIC_IPM)
+    (inner,) = transferring.list_folders(public, copy)
     assert len(list(transferring.list_messages(public, copy))) == 1
     assert len(list(transferring.list_messages(public, inner))) == 1
     assert len(list(transferring.list_messages(public, inner, t.ASSOCIATED))) == 1
     assert both.run(rf.MoveFolder(0, 6, 5, True, True, top, "Moved")) == [rf.MoveFolderResponse(6, 0, False)]
     assert both.run(rf.OpenFolder(0, 0, 9, top, 0))[0].code != 0
-    assert len(transferring._subfolders(public, PUBLIC_IPM)) == 2
+    assert len(list(transferring.list_folders(public, PUBLIC_IPM))) == 2
 
 
 def test_what_may_not_be_read_stays(world: EmsmdbWorld, bob: Client) -> None:

@@ -1,7 +1,7 @@
 """What ROPs on folders do ([MS-OXCFOLD] 3.2.5). Their tables are in `tables`, copies to other stores in `transferring`.
 
 Deleting and moving many messages is done in slices, so that the store does not work for one client alone. Reports of
-mail that was deleted unread (NotifyNonRead) are not sent: no message of the store's asks for one without its client.
+mail that was deleted unread (NotifyNonRead) are not sent.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.storecalls import StoreInfo
 from gromoxd.exmdb.working import Account, WorkingAttachment, WorkingFolder, WorkingMessage
@@ -21,6 +23,8 @@ class ServerObject:
     handle = 0
     owner: ServerObject | None = None
     parts: set[ServerObject] | frozenset[ServerObject] = frozenset()
+    work: Any = None
+    """A long operation under way on it (`progress`), which goes with it."""
 
     def __init__(self, logon: Logon) -> None:
         self.logon = logon

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from typing import Final, Protocol
-from weakref import WeakKeyDictionary
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.rop import progress as w
@@ -45,21 +44,25 @@ class _Work:
             return self.kind(call.request.index, 0, bool(stop.value))
 
 
-_WORKS: Final[WeakKeyDictionary[ServerObject, _Work]] = WeakKeyDictionary()
-
-
 def run(call: Call, on: ServerObject, kind: Kind, steps: Steps, *, asynchronous: bool) -> Response:
     """Do what `steps` does on an object: to its end or, `asynchronous`, for a while. Older work goes first."""
-    earlier = _WORKS.pop(on, None)
+    earlier = _taken(on)
     if earlier is not None:
         earlier.advance(call, True)
     return _go_on(call, on, _Work(kind, steps), not asynchronous)
 
 
+def _taken(on: ServerObject) -> _Work | None:
+    """What is under way on an object, which is so no more."""
+    work: _Work | None = on.work
+    on.work = None
+    return work
+
+
 def _go_on(call: Call, on: ServerObject, work: _Work, forever: bool) -> Response:
     answer = work.advance(call, forever)
     if isinstance(answer, w.ProgressResponse):
-        _WORKS[on] = work
+        on.work = work
     return answer
 
 
@@ -67,7 +70,7 @@ def _go_on(call: Call, on: ServerObject, work: _Work, forever: bool) -> Response
 def progress(call: Call, request: w.Progress) -> Response:
     """[MS-OXCPRPT] 3.2.5.20. ecNotSupported: nothing is under way."""
     on = call.object(ServerObject)
-    work = _WORKS.pop(on, None)
+    work = _taken(on)
     if work is None:
         raise MapiError(Ec.ecNotSupported, "no operation under way")
     if request.want_cancel:

@@ -65,7 +65,12 @@ class Members:
 
     def _looked_up(self, address: str) -> tuple[str, bytes]:
         directory = self._site.services.directory
-        user = directory.find_or_none(address)
+        try:
+            user = directory.find_or_none(address)
+        except MapiError as error:
+            if error.code != Ec.ecUnknownUser:  # several users of one name
+                raise
+            user = None
         if user is None:
             return address, one_off(address, address)
         name = directory.profile(user).display_name or user.username

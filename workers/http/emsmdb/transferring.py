@@ -79,7 +79,7 @@ def folder(
             yield done, total
         partial |= steps.partial
         if recursive or move:
-            subfolders = _subfolders(source, at)
+            subfolders = list(list_folders(source, at))
             waiting += [(child, made, "") for child in subfolders]
             total += len(subfolders)
         done += 1
@@ -120,15 +120,19 @@ def _make(source: Account, fid: int, destination: Account, parent: int, name: st
 
 def list_messages(account: Account, fid: int, flags: int = 0) -> Iterator[int]:
     """The ids of a folder's messages."""
-    table, position = t.Table(t.CONTENTS, fid, flags), 0
+    return _numbers(account, t.Table(t.CONTENTS, fid, flags), PidTagMid)
+
+
+def list_folders(account: Account, fid: int) -> Iterator[int]:
+    """The ids of a folder's subfolders."""
+    return _numbers(account, t.Table(t.HIERARCHY, fid), PidTagFolderId)
+
+
+def _numbers(account: Account, table: t.Table, tag: int) -> Iterator[int]:
+    position = 0
     while True:
-        found = account.call(t.QueryRows(table, [PidTagMid], position, PAGE))
+        found = account.call(t.QueryRows(table, [tag], position, PAGE))
         yield from (eid_split(row[0])[1] for row in found.rows)
         position += len(found.rows)
         if not found.rows or position >= found.total:
             return
-
-
-def _subfolders(account: Account, fid: int) -> list[int]:
-    found = account.call(t.QueryRows(t.Table(t.HIERARCHY, fid), [PidTagFolderId], 0, t.MOST_ROWS))
-    return [eid_split(row[0])[1] for row in found.rows]
