@@ -47,8 +47,7 @@ from gromoxd.directory.settings import DatabaseSettings
 from gromoxd.mapi import proptags as tags
 from gromoxd.mapi.compare import fold
 
-NAME: Final = "addressbook"
-LOCK_WAIT: Final = 60.0
+LOCK_WAIT: Final = 300.0
 NICE: Final = 10
 _SORT: Final = Struct(">II")
 _INDEX: Final = Struct(">I")
@@ -59,11 +58,6 @@ _COLLECTIONS: Final = {
     Collection.CONTACTS: (Kind.CONTACT,),
     Collection.ROOMS: (Kind.ROOM, Kind.EQUIPMENT),
 }
-
-
-def path_of(site: str) -> str:
-    """Where a site's snapshot is."""
-    return os.path.join(site, "run", NAME)
 
 
 def address_hash(address: str) -> int:
@@ -338,15 +332,15 @@ def refresh(connection: Connection, path: str, now: int) -> bool:
 
 
 def main(site: str, settings: bytes) -> int:
-    """Refresh a site's snapshot, unless another process is at it. `settings`: DatabaseSettings as JSON."""
+    """Refresh a site's snapshot, after another process that is at it. `settings`: DatabaseSettings as JSON."""
     os.nice(NICE)
     database = Database(msgspec.json.decode(settings, type=DatabaseSettings), site)
-    path = path_of(site)
-    with building(path, 0) as mine:
+    path = layout.path_of(site)
+    with building(path, LOCK_WAIT) as mine:
         if mine:
             database.run(lambda connection: refresh(connection, path, int(time.time())))
     database.close()
-    return 0
+    return 0 if mine else 1
 
 
 if __name__ == "__main__":

@@ -8,16 +8,17 @@ import threading
 import time
 from typing import Final
 
-from gromoxd.addressbook import build
-from gromoxd.addressbook.layout import Damaged
-from gromoxd.addressbook.reader import Book, Item, Snapshot
+from gromoxd.addressbook import source, spawn
+from gromoxd.addressbook.layout import Damaged, path_of
+from gromoxd.addressbook.reader import Book, Snapshot
 from gromoxd.directory.service import Directory
+from gromoxd.directory.settings import DatabaseSettings
 from gromoxd.errors import Ec, MapiError
 
 log = logging.getLogger(__name__)
 LOOK_INTERVAL: Final = 1.0
-BUILD_WAIT: Final = 30.0
-"""How long a request waits for somebody else's building."""
+RENEW_INTERVAL: Final = 10.0
+BUILD_LIMIT: Final = 60.0
 
 
 class AddressBooks:
@@ -27,61 +28,77 @@ class AddressBooks:
     """
 
     def __init__(self, site: str, directory: Directory) -> None:
-        self._path = build.path_of(site)
+        self._site, self._path = site, path_of(site)
         self._directory = directory
         self._current: Snapshot | None = None
-        self._looked = -LOOK_INTERVAL
+        self._looked = self._renewed = -RENEW_INTERVAL
         self._changing = threading.Lock()
 
     def snapshot(self) -> Snapshot:
         """The newest one; asks the file system once a second at most."""
-        now = time.monotonic()
-        if self._current is not None and (now - self._looked < LOOK_INTERVAL or not self._replaced()):
-            return self._current
+        current, now = self._current, time.monotonic()
+        if current is None:
+            with self._changing:
+                return self._current or self._first()
+        if now - self._looked < LOOK_INTERVAL:
+            return current
         self._looked = now
-        if self._current is not None and not self._changing.acquire(blocking=False):
-            return self._current  # somebody is opening the new one
-        if self._current is None:
-            self._changing.acquire()
-        try:
-            if self._current is None or self._replaced():
-                self._current = self._directory.blocking(self._open)
-            return self._current
-        finally:
-            self._changing.release()
+        if self._replaced(current) and self._changing.acquire(blocking=False):
+            try:
+                self._current = self._open() or current
+            finally:
+                self._changing.release()
+        return self._current or current
 
-    def book(self, domain_id: int, organisation: str) -> Book:
-        """The address book that people of a domain see. MapiError(ecNotFound) for a domain that is too new."""
+    def book(self, domain_id: int, organisation: str, user_id: int = 0) -> Book:
+        """The address book that people of a domain see.
+
+        With `user_id` it is renewed first when it does not know the user, who may be a new one. MapiError(ecNotFound)
+        for a domain without address book.
+        """
         found = self.snapshot().book(domain_id, organisation)
+        if (found is None or (user_id and found.of_user(user_id) is None)) and self._renew():
+            found = self.snapshot().book(domain_id, organisation)
         if found is None:
             raise MapiError(Ec.ecNotFound, f"no address book of domain {domain_id}")
         return found
 
-    def of_user(self, user_id: int, domain_id: int, organisation: str) -> Item | None:
-        """A user's own object; None when he is too new."""
-        book = self.snapshot().book(domain_id, organisation)
-        return book.of_user(user_id) if book is not None else None
-
-    def _replaced(self) -> bool:
-        self._looked = time.monotonic()
+    def _replaced(self, current: Snapshot) -> bool:
         try:
-            return self._current is None or os.stat(self._path).st_ino != self._current.file.inode
+            return os.stat(self._path).st_ino != current.file.inode
         except OSError:
             return False
 
-    def _open(self) -> Snapshot:
-        """On a thread: the file, made anew when it is not there or damaged."""
+    def _open(self) -> Snapshot | None:
+        """The file that is there, if it is a good one."""
         try:
-            return Snapshot(self._path)
+            return self._directory.blocking(Snapshot, self._path)
         except FileNotFoundError:
-            log.info("address book is missing, building it")
-        except (Damaged, KeyError, ValueError) as error:
-            log.warning("address book is damaged, building it", extra={"error": str(error)})
-        with build.building(self._path, BUILD_WAIT) as mine:
-            if not mine:
-                raise MapiError(Ec.ecServerPaused, "another process still builds the address book")
-            try:
-                return Snapshot(self._path)
-            except (OSError, Damaged, KeyError, ValueError):
-                self._directory.database().run(lambda c: build.build(c, self._path, int(time.time())))
-                return Snapshot(self._path)
+            return None
+        except (OSError, Damaged, KeyError, ValueError) as error:
+            log.warning("address book is damaged", extra={"error": str(error)})
+            return None
+
+    def _build(self) -> Snapshot | None:
+        spawn.refresh(self._site, self._directory.config.get(DatabaseSettings), BUILD_LIMIT)
+        return self._open()
+
+    def _first(self) -> Snapshot:
+        found = self._open() or self._build()
+        if found is None:
+            raise MapiError(Ec.ecServerPaused, "there is no address book")
+        self._current = found
+        return found
+
+    def _renew(self) -> bool:
+        """Build anew if the directory has changed, not more often than once in a while; whether there is a new one."""
+        now = time.monotonic()
+        if now - self._renewed < RENEW_INTERVAL:
+            return False
+        self._renewed = now
+        with self._changing:
+            current = self._current
+            if current is not None and self._directory.sql(source.stamp) == current.meta.stamp:
+                return False
+            self._current = self._build() or current
+            return self._current is not current

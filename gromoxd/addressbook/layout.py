@@ -18,7 +18,13 @@ _HEAD: Final = Struct("<8sIIQ")
 """Magic, CRC-32 of all that follows the head, length of the meta data, length of the file."""
 LARGEST: Final = (1 << 32) - 1
 ALIGN: Final = 8
+NAME: Final = "addressbook"
 Buffer = Union[bytes, bytearray, memoryview, "array[int]"]
+
+
+def path_of(site: str) -> str:
+    """Where a site's snapshot is."""
+    return os.path.join(site, "run", NAME)
 
 
 class Damaged(ValueError):

@@ -30,7 +30,12 @@ from workers.http.site import Site
 
 log = logging.getLogger(__name__)
 
-PROTOCOLS: tuple[str, ...] = ("workers.http.autodiscover", "workers.http.mapihttp", "workers.http.oab")
+PROTOCOLS: tuple[str, ...] = (
+    "workers.http.autodiscover",
+    "workers.http.mapihttp",
+    "workers.http.nspi",
+    "workers.http.oab",
+)
 """Packages with `routes(site)`. Those that are not installed are left out."""
 CHANNELS = "workers.http.rpch"
 """The package whose `channel` takes connections over."""

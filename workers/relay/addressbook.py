@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable
-from dataclasses import asdict
 
 import gevent
-import msgspec
-from gevent import subprocess
 from gevent.event import Event
 
-from gromoxd.addressbook import source
+from gromoxd.addressbook import source, spawn
 from gromoxd.addressbook.settings import AddressBookSettings
 from gromoxd.context import ConfigView
 from gromoxd.directory.errors import DirectoryDown
@@ -22,7 +17,6 @@ from gromoxd.directory.settings import DatabaseSettings
 log = logging.getLogger(__name__)
 BUILD_LIMIT = 600.0
 RETRY = 15.0
-MODULE = "gromoxd.addressbook.build"
 
 
 class Refresher:
@@ -48,11 +42,11 @@ class Refresher:
     def _run(self) -> None:
         while True:
             self._wanted.clear()
-            good = self._look()
+            good = self.look()
             interval = self._config.get(AddressBookSettings).addressbook_interval
             self._wanted.wait(interval if good else min(RETRY, interval))
 
-    def _look(self) -> bool:
+    def look(self) -> bool:
         """Build if the directory has changed; False when that is to be tried again soon."""
         try:
             stamp = self._directory.sql(source.stamp)
@@ -61,37 +55,7 @@ class Refresher:
             return False
         if stamp == self._built:
             return True
-        if not self._build():
+        if not spawn.refresh(self._site, self._config.get(DatabaseSettings), BUILD_LIMIT):
             return False
         self._built = stamp
         return True
-
-    def _build(self) -> bool:
-        settings = msgspec.json.encode(asdict(self._config.get(DatabaseSettings)))
-        try:
-            with subprocess.Popen(
-                [sys.executable, "-m", MODULE, self._site],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            ) as child:  # fmt: skip
-                return _ended(child, settings)
-        except OSError as error:
-            log.error("address book cannot be built", extra={"error": str(error)})
-            return False
-
-
-def _ended(child: subprocess.Popen[bytes], settings: bytes) -> bool:
-    """Whether the build ended well; it is killed when it takes too long, or when we are to stop."""
-    kill: Callable[[], None] = child.kill
-    try:
-        _, errors = child.communicate(settings, timeout=BUILD_LIMIT)
-    except subprocess.TimeoutExpired:
-        kill()
-        log.error("building the address book takes too long", extra={"limit": BUILD_LIMIT})
-        return False
-    except BaseException:
-        kill()
-        raise
-    if child.returncode:
-        last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        log.error("address book cannot be built", extra={"status": child.returncode, "error": last[:200]})
-    return child.returncode == 0
