@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import json
 import socket
+import sqlite3
 import struct
 import sys
 import tempfile
@@ -123,10 +125,8 @@ class Client:
 
 def own_dn(server: Server, user: str = USER) -> str:
     """The DN of a user of the test site."""
-    import sqlite3
-
     for path in server.site.rglob("*.sqlite3"):
-        with sqlite3.connect(path) as database:
+        with contextlib.closing(sqlite3.connect(path)) as database:
             tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
             if "users" in tables:
                 row = database.execute("SELECT id, domain_id FROM users WHERE username=?", (user,)).fetchone()
