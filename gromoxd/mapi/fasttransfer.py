@@ -141,7 +141,7 @@ class StreamReader:
     An element is given when it is complete. Octets are copied a bounded number of times, however small the pieces are.
     """
 
-    __slots__ = ("_limit", "_many", "_need", "_pieces", "_size")
+    __slots__ = ("_held", "_limit", "_many", "_need", "_pieces", "_size")
 
     def __init__(self, max_value: int = MAX_VALUE) -> None:
         """`max_value`: octets that one property's value may have."""
@@ -150,6 +150,8 @@ class StreamReader:
         self._size = 0
         self._need = 0
         self._many: _Many | None = None
+        self._held = False
+        """Nothing is to be read for now (LongReader)."""
 
     def feed(self, data: bytes) -> list[Element]:
         """The elements that these octets complete. WireError for what is no stream."""
@@ -165,7 +167,7 @@ class StreamReader:
         found: list[Element] = []
         at = self._need = 0
         try:
-            while cursor.left:
+            while cursor.left and not self._held:
                 found.append(self._element(cursor))
                 at = cursor.at
         except _Short:
@@ -256,6 +258,74 @@ class _Many:
         self.values = values
         self.at = at
         self.taken = 0
+
+
+class LongValue(NamedTuple):
+    """The begin of a property whose value comes in pieces, `size` octets in all; text is in UTF-16LE."""
+
+    tag: int
+    size: int
+    name: PropertyName | None
+
+
+class LongReader(StreamReader):
+    """The same, but a text or binary value of more than `longest` octets is given as it comes, never as a whole."""
+
+    __slots__ = ("_begun", "_left", "_longest")
+
+    def __init__(self, longest: int, max_value: int = MAX_VALUE) -> None:
+        super().__init__(max_value)
+        self._longest = longest
+        self._begun: LongValue | None = None
+        self._left = 0
+
+    def read(self, data: bytes) -> list[Element | LongValue | bytes]:
+        """The elements that these octets complete, LongValue where one begins, and its octets after it."""
+        found: list[Element | LongValue | bytes] = []
+        while data:
+            if self._left:
+                found.append(data[: self._left])
+                data, self._left = data[self._left :], max(self._left - len(data), 0)
+                continue
+            found += self.feed(data)
+            data = b""
+            if self._begun is not None:
+                begun, self._begun, self._held = self._begun, None, False
+                found[-1] = begun
+                self._left = begun.size
+                data, self._pieces, self._size = b"".join(self._pieces), [], 0
+        return found
+
+    def finish(self) -> None:
+        """See StreamReader."""
+        if self._left:
+            raise WireError("stream ends within an element", self._size)
+        super().finish()
+
+    def _element(self, cursor: _Stream) -> Element:
+        at = cursor.at
+        begun = self._long(cursor) if self._many is None else None
+        if begun is None:
+            cursor.at = at
+            return super()._element(cursor)
+        self._begun, self._held = begun, True
+        return Marker.NewAttach  # `read` puts what was begun in its place
+
+    def _long(self, cursor: _Stream) -> LongValue | None:
+        tag = cursor.u32()
+        kind = tag & 0xFFFF
+        if tag in MARKERS or kind not in _LONG:
+            return None
+        name = PropertyName.read_info(cursor) if tag >> 16 >= FIRST_NAMED else None
+        size = cursor.u32()
+        if size <= self._longest:
+            return None
+        if size > self._limit or (size % 2 and kind != _BINARY and kind != PropType.PtypObject):
+            raise cursor.fail(f"value of {size} octets")
+        return LongValue(tag - _UNICODE + _STRING if kind == _UNICODE else tag, size, name)
+
+
+_LONG: Final = frozenset((_STRING, _UNICODE, _BINARY, int(PropType.PtypObject)))
 
 
 def _numbers(kind: int, octets: bytes, count: int) -> list[Any]:

@@ -27,9 +27,10 @@ from gromoxd.mapi.fasttransfer import (
     Property,
     StreamReader,
 )
-from gromoxd.mapi.ids import eid_split
+from gromoxd.mapi.ids import eid_int, eid_split
 from gromoxd.mapi.idset import IdSet
 from gromoxd.rop import fasttransfer as ft
+from gromoxd.rop import folders as rf
 from gromoxd.rop import messages as rm
 from gromoxd.rop import sync as rop
 from gromoxd.rop.codec import Request
@@ -116,6 +117,10 @@ class SyncClient:
             raise MapiError(Ec(found.code), type(request).__name__)
         return found
 
+    def open(self, fid: int) -> None:
+        """A folder at FOLDER."""
+        self.ask(rf.OpenFolder(0, 0, FOLDER, eid_int(1, fid), 0))
+
     def stream(self, context: int = CONTEXT, buffer: int = 0) -> bytes:
         """All of a download context's stream; every buffer is small enough and the last one says so."""
         size = buffer or self.buffer
@@ -150,7 +155,7 @@ class SyncClient:
                   restriction: bytes = b"", tags: list[int] | None = None, options: int = UNICODE,
                   state: s.State | None = None) -> None:  # fmt: skip
         """A synchronisation download context at CONTEXT."""
-        self.client.folder(fid, FOLDER)
+        self.open(fid)
         self.ask(
             rop.SynchronizationConfigure(
                 0, FOLDER, CONTEXT, kind, options, flags, restriction, extra, tags or []
@@ -171,7 +176,7 @@ class SyncClient:
 
     def collector(self, fid: int, contents: bool, state: s.State | None = None) -> None:
         """An upload context at CONTEXT."""
-        self.client.folder(fid, FOLDER)
+        self.open(fid)
         self.ask(rop.SynchronizationOpenCollector(0, FOLDER, CONTEXT, contents))
         if state is not None:
             self.upload_state(state)

@@ -21,6 +21,7 @@ from gromoxd.rop import fasttransfer as ft
 from gromoxd.rop import messages as rm
 from tests.emsmdb.cachedclient import CONTEXT, FOLDER, OTHER, Node, SyncClient, tree
 from tests.emsmdb.world import ALICE, BOB, DRAFTS, INBOX, IPM, Client, EmsmdbWorld
+from workers.http.emsmdb import fastdestination
 from workers.http.emsmdb.objects import Attachment, Message
 
 MESSAGE, TARGET = 43, 44
@@ -479,3 +480,33 @@ def test_a_guest_uploads_nothing(world: EmsmdbWorld) -> None:
     with pytest.raises(MapiError) as caught:
         upload(SyncClient(client), Marker.StartMessage, Property(p.PidTagSubject, "x"), Marker.EndMessage, fid=INBOX)
     assert caught.value.code == Ec.ecAccessDenied
+
+
+@pytest.mark.parametrize("piece", [5000, 30_001])
+def test_long_values_are_never_in_memory(
+    world: EmsmdbWorld, sync: SyncClient, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(fastdestination, "LONGEST", 10_000)
+    data, text = DATA * 3, "Long ä " * 40_000
+    elements: list[Element] = [
+        Marker.StartMessage, Property(p.PidTagSubject, "Long"), Property(p.PidTagBody, text),
+        Property(0x9001001F, "n" * 30_000, PropertyName(bytes(16), "Long name")), Marker.NewAttach,
+        Property(p.PidTagAttachDataBinary, data), Property(p.PidTagAttachLongFilename, "x"), Marker.EndAttach,
+        Marker.EndMessage,
+    ]  # fmt: skip
+    sync.client.folder(DRAFTS, FOLDER)
+    destination(sync, FOLDER, COPY_MESSAGES)
+    put(sync, encode_stream(elements), piece)
+    (message,) = read(world, DRAFTS)
+    opened = WorkingMessage.open(world.account(), message.mid)
+    assert opened.get(p.PidTagSubject) == "Long" and opened.get(p.PidTagBody) == text
+    (number,) = world.account().call(n.GetPropertyIds([n.Name(bytes(16), -1, "Long name")]))
+    assert opened.get(number << 16 | 0x1F) == "n" * 30_000
+    attachment = opened.open_attachment(0)
+    assert attachment.get(p.PidTagAttachDataBinary) == data and attachment.get(p.PidTagAttachLongFilename) == "x"
+
+
+def test_a_recipient_has_no_long_values(sync: SyncClient) -> None:
+    with pytest.raises(MapiError) as caught:
+        upload(sync, Marker.StartMessage, Marker.StartRecip, Property(p.PidTagDisplayName, "x" * 600_000))
+    assert caught.value.code == Ec.ecTooBig

@@ -290,6 +290,21 @@ def test_what_goes_while_it_is_downloaded_is_not_in_the_state(world: EmsmdbWorld
     assert (sync.guid, stored[39].mid) not in given and (sync.guid, stored[38].mid) in given
 
 
+def test_many_messages_some_of_which_go_meanwhile(world: EmsmdbWorld, alice: Client) -> None:
+    stored = [world.append(mail(number)) for number in range(130)]
+    sync = SyncClient(alice)
+    sync.configure(INBOX)
+    first = sync.ask(ft.FastTransferSourceGetBuffer(0, CONTEXT, 600)).transfer_buffer
+    gone = [stored[at].mid for at in (7, 8, 106, 107, 108, 129)]
+    world.account().call(o.DeleteMessages(INBOX, gone, True))
+    root = tree(decode_stream(first + sync.stream()))
+    there = [node.props[p.PidTagMid] for node in changes(root)]
+    # what was read before it went comes still
+    assert there == [eid_value(1, one.mid) for one in stored if one.mid not in gone or one is stored[7]]
+    given = IdSet.decode_replguid(state_of(root).given).of(sync.guid)
+    assert len(given) == 125 and stored[107].mid not in given
+
+
 def test_counts_of_progress_go_up(world: EmsmdbWorld, alice: Client) -> None:
     for number in range(30):
         world.append(mail(number))

@@ -8,7 +8,7 @@ from typing import Final
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb.working import WorkingMessage
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.fasttransfer import StreamReader
+from gromoxd.mapi.fasttransfer import LongReader, LongValue
 from gromoxd.rop import fasttransfer as rop
 from workers.http.emsmdb import correspondents, streamin
 from workers.http.emsmdb.dispatch import Call, handles
@@ -18,8 +18,8 @@ from workers.http.emsmdb.session import Session
 COPY_TO, COPY_PROPERTIES, COPY_MESSAGES, COPY_FOLDER = 1, 2, 3, 4
 """SourceOperation ([MS-OXCFXICS] 2.2.3.1.2.1.1)."""
 MOVE: Final = 0x01
-LARGEST: Final = 64 << 20
-"""Octets of one value, which is in memory until it is complete."""
+LONGEST: Final = 1 << 20
+"""Octets of a value that is in memory until it is complete; a longer one goes to its message's spool as it comes."""
 
 
 class Destination(ServerObject):
@@ -27,7 +27,7 @@ class Destination(ServerObject):
 
     def __init__(self, target: ServerObject, root: streamin.Sink) -> None:
         super().__init__(target.logon)
-        self._reader = StreamReader(LARGEST)
+        self._reader = LongReader(LONGEST)
         self._assembler = streamin.Assembler(root)
         self._failure: MapiError | None = None
 
@@ -36,8 +36,13 @@ class Destination(ServerObject):
         if self._failure is not None:
             raise self._failure
         try:
-            for element in self._reader.feed(data):
-                self._assembler.element(element)
+            for element in self._reader.read(data):
+                if isinstance(element, bytes):
+                    self._assembler.piece(element)
+                elif isinstance(element, LongValue):
+                    self._assembler.begin(element)
+                else:
+                    self._assembler.element(element)
             self._assembler.pause()
         except MapiError as error:
             self._fail(error)
@@ -49,7 +54,7 @@ class Destination(ServerObject):
     def _fail(self, error: MapiError) -> None:
         self._failure = error
         self._assembler.abandon()
-        self._reader = StreamReader()
+        self._reader = LongReader(LONGEST)
 
     def close(self) -> None:
         self._fail(MapiError(Ec.ecNullObject, "released"))

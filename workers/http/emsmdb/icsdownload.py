@@ -156,23 +156,24 @@ class SyncDownload(Download, StateHolder):
         )  # fmt: skip
         what = o.PROPS | o.RECIPIENTS * scope.recipients | o.ATTACHMENTS * scope.attachments
         tags = self._asked()
-        coming = {mid: (cn, size, associated) for mid, cn, size, associated in changes.changed}
-        mids, at, count = list(coming), 0, FEW
-        while at < len(mids):
-            wanted = mids[at : at + count]
-            found = self.account.call(o.ReadMessages(wanted, what, tags))
+        at, count, changed = 0, FEW, changes.changed
+        while at < len(changed):
+            some = changed[at : at + count]
+            found: list[o.Message] = self.account.call(o.ReadMessages([one[0] for one in some], what, tags))
             self.names.coming = lambda found=found: tags_of(found)  # type: ignore[misc]
             there = {message.mid: message for message in found}
-            last = wanted.index(found[-1].mid) + 1 if found else len(wanted)
-            for mid in wanted[:last]:
+            for mid, _, size, associated in some:
                 message = there.pop(mid, None)
                 if message is None or message.deleted:
                     missing.append(mid)
                 else:
                     scope.keep = keep_fai if message.associated else keep
-                    yield from self._message(scope, message, *coming[mid][1:])
+                    yield from self._message(scope, message, size, associated)
                 self.done += 1
-            at, count = at + last, BATCH
+                at += 1
+                if found and mid == found[-1].mid:
+                    break  # the answer was full: the others are asked for again
+            count = BATCH
 
     def _asked(self) -> list[int] | None:
         """The properties to be read, None for all: few are asked for by clients that want headers only."""

@@ -6,6 +6,7 @@ A collector keeps the state that its client has after each change, as far as cha
 from __future__ import annotations
 
 import os
+from itertools import chain, islice
 from typing import Any, Final
 
 from gromoxd.errors import Ec, MapiError, WireError
@@ -18,7 +19,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.flags import OpenModeFlags, SaveFlags
-from gromoxd.mapi.ids import GID_SIZE, Version, compare, gid, gid_parse, globcnt, pcl_add, pcl_decode
+from gromoxd.mapi.ids import Version, compare, gid, gid_parse, globcnt, pcl_add, pcl_decode
 from gromoxd.mapi.idset import IdSet
 from gromoxd.mapi.types import MULTIPLE, PropType
 from gromoxd.rop import sync as rop
@@ -325,18 +326,17 @@ def set_local_replica_midset_deleted(
     found = call.object(ServerObject)
     if not isinstance(found, Folder | Collector):
         raise MapiError(Ec.ecNotSupported, type(found).__name__)
-    account, guid = found.logon.account, found.logon.info.guid
-    keys: list[bytes] = []
+    account, guid, wanted = found.logon.account, found.logon.info.guid, 0
     for low, high in request.long_term_id_ranges:
         if low.guid != guid or high.guid != guid or low.counter > high.counter:
             raise MapiError(Ec.ecInvalidParam, "range of ids")
-        if len(keys) + high.counter - low.counter >= MOST_IDS:
-            raise MapiError(Ec.ecTooBig, "ranges of ids")
-        keys += [gid(guid, counter) for counter in range(low.counter, high.counter + 1)]
-    for first in range(0, len(keys), AT_ONCE):
-        some = keys[first : first + AT_ONCE]
+        wanted += high.counter - low.counter + 1
+    if wanted > MOST_IDS:
+        raise MapiError(Ec.ecTooBig, "ranges of ids")
+    counters = chain.from_iterable(range(low.counter, high.counter + 1) for low, high in request.long_term_id_ranges)
+    while some := [gid(guid, counter) for counter in islice(counters, AT_ONCE)]:
         there: list[int] = account.call(s.FindSourceKeys(some))
-        gone = [key for key, id_ in zip(some, there, strict=True) if not id_ and len(key) == GID_SIZE]
+        gone = [key for key, id_ in zip(some, there, strict=True) if not id_]
         if gone:
             account.call(s.ImportDeletes(found.fid, gone))
     return rop.SetLocalReplicaMidsetDeletedResponse(request.index, 0)

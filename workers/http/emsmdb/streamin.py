@@ -22,7 +22,7 @@ from gromoxd.exmdb.working.values import size_of, to_octets, usable
 from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.fasttransfer import Marker, MetaTagFXDelProp, Property
+from gromoxd.mapi.fasttransfer import LongValue, Marker, MetaTagFXDelProp, Property
 from gromoxd.mapi.ids import eid_value
 from gromoxd.mapi.types import MULTIPLE, PropType
 from workers.http.emsmdb.objects import OWN_REPLID
@@ -59,7 +59,14 @@ class Sink:
     def __init__(self, upload: Upload) -> None:
         self.upload = upload
         self.gathered: list[Property] = []
+        self.long: dict[int, Octets] = {}
+        """Values of those gathered that are not in memory, by their places."""
         self.weight = 0
+
+    @property
+    def spool(self) -> Spool | None:
+        """Where long values go."""
+        return None
 
     def take(self, one: Property) -> None:
         """A property. ecTooBig."""
@@ -68,21 +75,32 @@ class Sink:
             raise MapiError(Ec.ecTooBig, "properties of an object")
         self.gathered.append(one)
 
+    def long_value(self, one: LongValue) -> Octets:
+        """Where the octets of a long value go. ecTooBig where no such value is expected."""
+        spool = self.spool
+        if spool is None:
+            raise MapiError(Ec.ecTooBig, f"property {one.tag:#010x} of {one.size} octets")
+        octets = Octets(spool)
+        self.gathered.append(Property(one.tag, None, one.name))
+        self.long[len(self.gathered) - 1] = octets
+        return octets
+
     def bag(self, spool: Spool | None = None) -> dict[int, Any]:
         """The properties gathered so far, under this mailbox's ids, those of no use left out; they are forgotten."""
         upload, found = self.upload, dict[int, Any]()
         named = [one.name for one in self.gathered if one.name is not None]
         if named:
             upload.names.learn(named)
-        for one in self.gathered:
+        for place, one in enumerate(self.gathered):
             tag, value = self._converted(one)
+            value = self.long.get(place, value)
             if not tag:
                 continue
             if spool is not None and isinstance(value, str | bytes) and size_of(value) > LONG:
                 value = Octets(spool, to_octets(value))
             if usable(tag, value):
                 found[tag] = value
-        self.gathered, self.weight = [], 0
+        self.gathered, self.long, self.weight = [], {}, 0
         return found
 
     def _converted(self, one: Property) -> tuple[int, Any]:
@@ -146,6 +164,10 @@ class MessageSink(Sink):
         self._rows: dict[int, Bag | None] = {}
         self._rows_weight = 0
 
+    @property
+    def spool(self) -> Spool | None:
+        return self.message.spool
+
     def flush(self) -> None:
         bag = self.bag(self.message.spool)
         if bag:
@@ -187,7 +209,7 @@ class MessageSink(Sink):
         return super().marker(marker)
 
     def abandon(self) -> None:
-        self._rows, self._bodies, self.gathered = {}, {}, []
+        self._rows, self._bodies, self.gathered, self.long = {}, {}, [], {}
 
 
 class _NewMessage(MessageSink):
@@ -221,6 +243,10 @@ class AttachmentSink(Sink):
     def __init__(self, upload: Upload, attachment: WorkingAttachment) -> None:
         super().__init__(upload)
         self.attachment = attachment
+
+    @property
+    def spool(self) -> Spool | None:
+        return self.attachment.spool
 
     def flush(self) -> None:
         bag = self.bag(self.attachment.spool)
@@ -357,6 +383,28 @@ class Assembler:
 
     def __init__(self, root: Sink) -> None:
         self._stack = [root]
+        self._octets: Octets | None = None
+        self._left = 0
+        self._text = False
+
+    def begin(self, one: LongValue) -> None:
+        """A long property. ecTooBig."""
+        if one.tag >> 16 in META_IDS or not one.tag >> 16:
+            raise MapiError(Ec.ecTooBig, f"property {one.tag:#010x}")
+        self._octets, self._left = self._stack[-1].long_value(one), one.size
+        self._text = one.tag & 0xFFFF == _STRING
+
+    def piece(self, data: bytes) -> None:
+        """More octets of it. ecTooBig, ecStorageFull."""
+        octets = self._octets
+        if octets is None:
+            raise MapiError(Ec.ecRpcFormat, "a piece of no value")
+        octets.write(octets.size, data)
+        self._left -= len(data)
+        if not self._left:
+            self._octets = None
+            if self._text and octets.read(octets.size - 2, 2) == b"\0\0":
+                octets.resize(octets.size - 2)
 
     def element(self, one: Marker | Property) -> None:
         """The next element. ecRpcFormat for one that the grammar does not have here; what the sinks raise."""
@@ -387,7 +435,7 @@ class Assembler:
 
     def pause(self) -> None:
         """The root's object shows what came so far: nobody says when the stream ends."""
-        if len(self._stack) == 1:
+        if len(self._stack) == 1 and self._octets is None:
             self._stack[0].flush()
 
     def abandon(self) -> None:
@@ -395,3 +443,4 @@ class Assembler:
         for sink in reversed(self._stack):
             sink.abandon()
         del self._stack[1:]
+        self._octets = None
