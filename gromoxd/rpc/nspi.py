@@ -14,6 +14,7 @@ from gromoxd.mapi import restrictions as mapi
 from gromoxd.mapi.restrictions import Restriction
 from gromoxd.mapi.types import PropType
 from gromoxd.mapi.values import TaggedPropertyValue
+from gromoxd.nspi.stat import Stat
 from gromoxd.rpc import ndr
 from gromoxd.rpc.stub import I32, U32, Handle, Stub, answer, call, interface
 
@@ -21,20 +22,6 @@ NSPI: Final = interface("nspi", "f5cc5a18-4264-101a-8c59-08002b2f8426", 56, 0)
 MOST: Final = 100_000
 """Items of an array, as the interface bounds them."""
 LARGEST_BINARY: Final = 2 << 20
-
-
-class Stat(NamedTuple):
-    """STAT ([MS-OXNSPI] 2.2.8): where in a table, in which order and language."""
-
-    sort_type: int = 0
-    container_id: int = 0
-    current_rec: int = 0
-    delta: int = 0
-    num_pos: int = 0
-    total_recs: int = 0
-    code_page: int = 0
-    template_locale: int = 0
-    sort_locale: int = 0
 
 
 class NamedId(NamedTuple):

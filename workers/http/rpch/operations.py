@@ -44,5 +44,5 @@ def operation(of: Interface, kind: type[S]) -> Callable[[Callable[[Caller, S], S
 
 def load() -> None:
     """Have all of them registered."""
-    for name in ("mailbox", "referral"):
+    for name in ("mailbox", "referral", "addressbook"):
         import_module(f"workers.http.rpch.{name}")

@@ -127,6 +127,10 @@ class NtlmSecurity:
 def authentication(site: Site, peer: str) -> Callable[[int], Security | None]:
     """What makes security contexts for a client: NTLM, and Negotiate with NTLM in it."""
 
+    host = site.services.directory.host_id
+    short, _, domain = host.partition(".")
+    names = Names(short[:15].upper() or "GROMOXD", "", host, domain)
+
     def log_in(name: str, proves: Callable[[bytes | None], bool]) -> str:
         try:
             return site.services.directory.login.by_proof(name, proves, 0, peer).username
@@ -139,6 +143,6 @@ def authentication(site: Site, peer: str) -> Callable[[int], Security | None]:
     def make(kind: int) -> Security | None:
         if kind not in (AuthType.NTLM, AuthType.NEGOTIATE):
             return None
-        return NtlmSecurity(NtlmServer(os.urandom(8), names=Names(), time_nt=filetime(time.time())), log_in)
+        return NtlmSecurity(NtlmServer(os.urandom(8), names=names, time_nt=filetime(time.time())), log_in)
 
     return make
