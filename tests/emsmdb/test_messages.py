@@ -361,7 +361,7 @@ def test_public_readers_are_told_that_their_mark_changed(world: EmsmdbWorld, ali
 
 ASKING = (
     b"From: Ann <ann@example.org>\r\nTo: Alice <alice@example.test>\r\nSubject: Plans\r\n"
-    b"Message-ID: <one@example.org>\r\nDisposition-Notification-To: Secretary <office@example.org>\r\n\r\nSee you there\r\n"
+    b"Message-ID: <one@example.org>\r\nDisposition-Notification-To: Secretary <office@example.org>\r\n\r\nSee you\r\n"
 )
 
 
