@@ -284,6 +284,12 @@ def test_recipients_of_the_address_book_get_their_mail_addresses(world: EmsmdbWo
     assert (told.flags & 7, told.x500dn.decode()) == (1, dn)
     assert dict(zip(opened.columns, told.values, strict=True))[p.PidTagSmtpAddress] == BOB
     assert get(alice, p.PidTagSentRepresentingSmtpAddress, index=OTHER) == [ALICE]
+    put(alice, {p.PidTagSentRepresentingEmailAddress: dn}, index=OTHER)
+    save(alice, OTHER)
+    assert get(alice, p.PidTagSentRepresentingSmtpAddress, index=OTHER) == [BOB]
+    put(alice, {p.PidTagSentRepresentingEmailAddress: "/o=Elsewhere/cn=x"}, index=OTHER)
+    save(alice, OTHER)
+    assert get(alice, p.PidTagSentRepresentingSmtpAddress, index=OTHER) != [BOB]
 
 
 def test_rows_that_are_none_are_refused_whole(alice: Client) -> None:

@@ -67,17 +67,22 @@ def add_smtp_address(session: Session, recipient: Bag) -> None:
 def complete(session: Session, message: WorkingMessage) -> None:
     """The SMTP addresses of sender, represented sender and so on, where those were set as Exchange's."""
     state = message.loaded()
-    if _TAGS.isdisjoint(state.changed):
+    if _TAGS.isdisjoint(state.changed) or not message.writable:
         return
     found: dict[int, Any] = {}
+    stale = []
     for one in _PEOPLE:
         if state.changed.isdisjoint(one) or one.smtp in state.changed:
             continue
         smtp = _address(session.site.people, state.values, one)
         if smtp:
             found[one.smtp] = smtp
-    if found and message.writable:
+        elif one.smtp in state.values:
+            stale.append(one.smtp)  # of whom it was before
+    if found:
         message.set(found)
+    if stale:
+        message.delete(stale)
 
 
 def _address(people: People, values: dict[int, Any], one: _Person) -> str:
