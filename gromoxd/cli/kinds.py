@@ -32,6 +32,9 @@ KINDS: dict[str, tuple[str, str]] = {
     "compound": ("gromoxd.convert.compoundfile:decode", "A compound file: storages and streams."),
     "msg": ("gromoxd.convert.msg:from_msg", "A .msg file: properties, recipients, attachments."),
     "longtermid": ("gromoxd.mapi.ids:LongTermId.decode", "LongTermID."),
+    "nspi-request": ("gromoxd.cli.kinds:nspi_request", "A request of the address book in MAPI/HTTP, after its name and LF."),
+    "nspi-response": ("gromoxd.cli.kinds:nspi_response", "The response to one, after the request's name and LF."),
+    "nspi-template": ("gromoxd.nspi.templates:decode_rows", "PidTagTemplateData: the controls of a dialog."),
     "pcl": ("gromoxd.mapi.ids:pcl_decode", "PidTagPredecessorChangeList."),
     "permission-data": ("gromoxd.mapi.permissions:PermissionData.decode", "PermissionData of RopModifyPermissions."),
     "persist-data": ("gromoxd.mapi.persistdata:decode_persist_data", "PidTagAdditionalRenEntryIdsEx."),
@@ -59,6 +62,8 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "rule-data": ("gromoxd.mapi.rules:RuleData.decode", "RuleData of RopModifyRules."),
     "serverid": ("gromoxd.mapi.ids:ServerId.decode", "PtypServerId."),
+    "rpc-pdu": ("gromoxd.rpc.pdu:decode", "A PDU of connection-oriented RPC: bind, request, response, fault and others."),
+    "rts": ("gromoxd.rpc.rts:decode", "An RTS PDU of RPC over HTTP."),
     "sort": ("gromoxd.mapi.sorting:SortOrderSet.decode", "A sort order with its categories."),
     "state": ("gromoxd.mapi.state:SyncState.decode", "The ICS state at the end of a download."),
     "task-recurrence": ("gromoxd.mapi.recurrence:RecurrencePattern.decode", "PidLidTaskRecurrence."),
@@ -147,6 +152,30 @@ def _cells(columns: Sequence[int], row: Sequence[object]) -> list[tuple[str, obj
     from gromoxd.cli.tree import property_value, tag_text
 
     return [(tag_text(tag), property_value(tag, value)) for tag, value in zip(columns, row, strict=False)]
+
+
+def _named_body(data: bytes, decode: Callable[[str, bytes], object]) -> object:
+    from gromoxd.errors import WireError
+
+    name, end, body = data.partition(b"\n")
+    try:
+        return decode(name.strip().decode("ascii", "replace"), body) if end else None
+    except KeyError:
+        raise WireError(f"no request type {name[:40]!r}") from None
+
+
+def nspi_request(data: bytes) -> object:
+    """[MS-OXCMAPIHTTP] 2.2.5, a line with the X-RequestType before it: nothing else tells what it is."""
+    from gromoxd.nspi.bodies import decode_request
+
+    return _named_body(data, decode_request)
+
+
+def nspi_response(data: bytes) -> object:
+    """The same for what is behind DONE and its header fields."""
+    from gromoxd.nspi.bodies import decode_response
+
+    return _named_body(data, decode_response)
 
 
 DEEPEST = 40

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-_RPC = "the transport of ROPs: RPC over HTTP; this server has none of it yet"
 _OAB = "offline address book; comes with the address book"
 
 LEFT_OUT: dict[str, str] = {
-    "rpch-conn-a1": _RPC,
-    "rpch-conn-a3": _RPC,
-    "rpch-ping": _RPC,
-    "rpch-conn-c2": _RPC,
-    "rpch-fca": _RPC,
-    "rpch-conn-b1": _RPC,
-    "rpc-bind-nspi": _RPC,
     "oab2-browse": _OAB,
     "oab3-browse": _OAB,
     "oab-anr": _OAB,

@@ -14,6 +14,7 @@ from tests.golden.test_properties import RTF
 from tests.mapi.structures.calendar import WEDNESDAYS_DAMAGED
 from tests.ntlm.test_golden import EXAMPLES as NTLM
 from tests.rop.captures import CALLS, LZ77
+from tests.rpc.test_golden import RPC_BIND_NSPI, RTS
 
 COLLECTION = Path(__file__).parents[3] / "shared" / "golden" / "mapi.json"
 
@@ -25,6 +26,8 @@ def carried() -> dict[str, bytes]:
         **{name: example.octets for name, example in propertyexamples.EXAMPLES.items()},
         **{name: octets for name, (octets, *_) in RTF.items()},
         **NTLM,
+        **{name: bytes.fromhex(octets) for name, octets in RTS.items()},
+        "rpc-bind-nspi": RPC_BIND_NSPI,
         "oxctabl-4.5.3.2": ropexamples.TABLE_PREFIX,
         "oxorule-4.2.1d": ropexamples.HANDLES,
         "oxocal-forum": WEDNESDAYS_DAMAGED,

@@ -86,7 +86,7 @@ class App:
         self._board = site.ctx.board
         self._channel = None if private else channel_handler()
         found = [] if private else protocol_routes(site)
-        rpc = {channels.PATH} if self._channel is not None else set()
+        rpc = channels.PATHS if self._channel is not None else set()
         self._served = frozenset({route.path.rstrip("/") for route in found} | rpc)
         self._router = Router([*self._own(), *found])
 
@@ -141,7 +141,7 @@ class App:
     def channel(self, request: HttpRequest) -> Reply | None:
         """Let RPC over HTTP have the connection until it ends; or the reply to a request for that is refused."""
         try:
-            if self._channel is None or request.path != channels.PATH:
+            if self._channel is None or request.path not in channels.PATHS:
                 raise NOT_FOUND
             self._relay.accept(request)
             self._auth.authenticate(request, 0)

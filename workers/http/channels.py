@@ -27,7 +27,7 @@ from workers.http.site import Site
 log = logging.getLogger(__name__)
 
 METHODS = frozenset({"RPC_IN_DATA", "RPC_OUT_DATA"})
-PATH = "/rpc/rpcproxy.dll"
+PATHS = frozenset({"/rpc/rpcproxy.dll", "/rpcwithcert/rpcproxy.dll"})
 SECONDS = 10.0
 LONGEST = 16 << 20
 _LENGTH = struct.Struct("<I")

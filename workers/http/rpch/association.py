@@ -6,6 +6,7 @@ Whole PDUs go in (`feed`); octets to send and calls to make come out. Features a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -15,6 +16,8 @@ from gromoxd.rpc import pdu
 from gromoxd.rpc.pdu import AuthLevel, Fault, Flags, Pdu, Reason, Reject, Result, Trailer
 from gromoxd.rpc.stub import Interface
 from workers.http.rpch.security import LEVELS, SIGNATURE_SIZE, NotAuthenticated, Security
+
+log = logging.getLogger(__name__)
 
 LARGEST_FRAGMENT: Final = 5840
 """What we send and announce to receive, as Windows does over TCP."""
@@ -174,7 +177,8 @@ class Association:
             raise WireError("auth3 without an authentication under way")
         try:
             self._token(found)
-        except NotAuthenticated:
+        except NotAuthenticated as error:
+            log.info("log-in inside RPC refused", extra={"user": self._user, "reason": str(error)})
             guard.failed = True  # an auth3 has no answer: the calls that follow have
         return []
 

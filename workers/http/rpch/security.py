@@ -17,6 +17,7 @@ from gromoxd.ntlm.session import NtlmError, NtlmSession
 from gromoxd.ntlm.spnego import SpnegoServer
 from gromoxd.rpc.pdu import AuthLevel, AuthType
 from workers.http.auth import directory_name
+from workers.http.settings import HttpSettings
 from workers.http.site import Site
 
 SIGNATURE_SIZE = 16
@@ -85,7 +86,7 @@ class NtlmSecurity:
                 return found.answer
             said = self._server.read(found.message)
             name = self._log_in(
-                directory_name(name_of(said)), lambda kept: self._server.verify(found.message, said, kept)
+                name_of(said), lambda kept: self._server.verify(found.message, said, kept)
             )
             answer = self._spnego.finish()
         except (WireError, NtlmError) as error:
@@ -132,6 +133,7 @@ def authentication(site: Site, peer: str) -> Callable[[int], Security | None]:
     names = Names(short[:15].upper() or "GROMOXD", "", host, domain)
 
     def log_in(name: str, proves: Callable[[bytes | None], bool]) -> str:
+        name = directory_name(name, site.ctx.config.get(HttpSettings).default_domain)
         try:
             return site.services.directory.login.by_proof(name, proves, 0, peer).username
         except AuthFailed as error:
