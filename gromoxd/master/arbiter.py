@@ -141,6 +141,7 @@ class Arbiter:
     def _fork(self, child: Child) -> None:
         row = self._shared.board.claim(child.slot)
         beat = child.renew(self.owner)
+        self._listeners.own(child.pool, child.slot.number)
         listeners = self._listeners.of(child.pool.name, child.slot.number)
         launch = Launch(
             child.slot, child.pool, self.config, listeners, self._shared, self.site, self.owner, os.getpid(), beat,
@@ -212,7 +213,7 @@ class Arbiter:
         if planned:
             child.close()
             self._children.pop(child.slot, None)
-            self._shared.board.release(child.slot)
+            self._give_back(child)
         elif not self._ready:
             boot_failed = os.waitstatus_to_exitcode(status) == BOOT_FAILED
             if boot_failed or child.failures >= START_ATTEMPTS:
@@ -323,8 +324,12 @@ class Arbiter:
             child.kill(signal.SIGTERM)
             if not child.pid:
                 del self._children[child.slot]
-                self._shared.board.release(child.slot)
+                self._give_back(child)
         log.info("pool resized", extra={"pool": pool.name, "before": old, "now": size})
+
+    def _give_back(self, child: Child) -> None:
+        self._shared.board.release(child.slot)
+        self._listeners.disown(child.pool.name, child.slot.number)
 
     # ------------------------------------------------------------------------------------------ stop
 

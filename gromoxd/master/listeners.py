@@ -165,10 +165,28 @@ class Listeners:
                 opened += [Listener(spec.service, sock, spec.tls) for sock in socks]
             for service in pool.unix:
                 opened.append(Listener(service, self._private(service), False))
-            if pool.own_sockets:
-                for number in range(sizes[pool.name]):
-                    sock = self._private(f"{pool.name}.{number}")
-                    self._own[pool.name, number] = Listener(pool.name, sock, False)
+            for number in range(sizes[pool.name]):
+                try:
+                    self.own(pool, number)
+                except OSError as error:
+                    raise ListenError(f"{self._path(f'{pool.name}.{number}')}: {error.strerror}") from error
+
+    def own(self, pool: Pool, number: int) -> None:
+        """Bind the slot's own socket, if it is to have one and has none yet. OSError."""
+        if pool.own_sockets and (pool.name, number) not in self._own:
+            path = self._path(f"{pool.name}.{number}")
+            sock = bind_unix(path, self._backlog, self._owner, pool.own_mode)
+            self._own[pool.name, number] = Listener(pool.name, sock, False)
+            self._unlink.append(path)
+
+    def disown(self, pool: str, number: int) -> None:
+        """The slot is gone: nobody connects to it any more."""
+        listener = self._own.pop((pool, number), None)
+        if listener is not None:
+            listener.sock.close()
+            path = self._path(f"{pool}.{number}")
+            self._unlink.remove(path)
+            _remove(path)
 
     def _bind_all(self, spec: ListenerSpec, addresses: list[str]) -> list[socket.socket]:
         socks = []
@@ -184,8 +202,11 @@ class Listeners:
             socks.append(sock)
         return socks
 
+    def _path(self, name: str) -> str:
+        return os.path.join(self._run, f"{name}.sock")
+
     def _private(self, name: str) -> socket.socket:
-        path = os.path.join(self._run, f"{name}.sock")
+        path = self._path(name)
         try:
             sock = bind_unix(path, self._backlog, self._owner)
         except OSError as error:
@@ -221,7 +242,11 @@ class Listeners:
             listener.sock.close()
         self._own.clear()
         for path in self._unlink:
-            try:
-                os.unlink(path)
-            except OSError as error:
-                log.debug("socket file not removed", extra={"path": path, "error": error.strerror})
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError as error:
+        log.debug("socket file not removed", extra={"path": path, "error": error.strerror})

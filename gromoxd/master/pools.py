@@ -37,7 +37,8 @@ class Pool:
     """A kind of worker. `automatic(cores)` is its size when the setting is 0.
 
     `last`: it is stopped after the others, which need it to finish. `fixed`: a reload cannot change its size.
-    `own_sockets`: each slot gets the Unix socket `<site>/run/<name>.<number>.sock`, service = pool name.
+    `own_sockets`: each slot gets the Unix socket `<site>/run/<name>.<number>.sock`, service = pool name,
+    with the mode `own_mode`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Pool:
     last: bool = False
     fixed: bool = False
     own_sockets: bool = False
+    own_mode: int = 0o600
     unix: tuple[str, ...] = ()
     """Services with a Unix socket `<site>/run/<service>.sock` (mode 0600), shared by the pool."""
 
@@ -81,7 +83,8 @@ POOLS: tuple[Pool, ...] = (
     ),
     Pool(
         "http", "workers.http.server:main", HttpPool, "http_workers", "http_log_level",
-        lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), own_sockets=True, unix=("status",),
+        lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), own_sockets=True, own_mode=0o660,
+        unix=("status",),
     ),
     Pool("relay", "workers.relay.server:main", RelayPool, "relay_workers", "relay_log_level", lambda cores: 0),
 )  # fmt: skip

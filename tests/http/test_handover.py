@@ -9,7 +9,7 @@ import pytest
 
 from tests.common.fixtures import certificate  # noqa: F401 - a fixture
 from tests.http.harness import ALICE, Wire, basic, probe, wire
-from tests.master.harness import KILL, Master
+from tests.master.harness import HUP, KILL, Master
 from tests.support.server import trusting_tls, until
 
 HEAD = "{method} /rpc/RpcProxy.dll?mail:6001 HTTP/1.1\r\nHost: x\r\nAuthorization: {basic}\r\nX-Thing: t\r\n{more}\r\n"
@@ -161,3 +161,17 @@ def test_a_channel_ends_with_its_client(m: Master) -> None:
     with own(m, 0) as w:
         open_channel(w)
         until(lambda: w.send(b"pass 1 again\n").until(b"\n").startswith(b"1 alice"))
+
+
+def test_more_and_fewer_workers() -> None:
+    """A new worker has a socket of its own; the sessions of one that is gone are this worker's to answer."""
+    with probe(http_workers="1") as m:
+        m.write_conf(http_workers="2")
+        m.signal(HUP)
+        with own(m, 0) as w:
+            until(lambda: w.ask("/session", Authorization=basic(), Cookie="sid=1.x").json["slot"] == 1)
+        m.write_conf(http_workers="1")
+        m.signal(HUP)
+        with own(m, 0) as w:
+            until(lambda: w.ask("/session", Authorization=basic(), Cookie="sid=1.x").json["slot"] == 0)
+        until(lambda: not (m.site / "run" / "http.1.sock").exists())

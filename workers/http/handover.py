@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from gevent import socket
 
+from gromoxd.context import Slot
 from gromoxd.directory.model import User
 from workers.http.front import Headers, Refused, Reply
 from workers.http.request import HttpRequest
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 HEADER = "X-Gromoxd-Relayed"
 CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 900.0
+ANSWER_SECONDS = 600.0
 LONGEST_HEAD = 64 << 10
 KEPT = 256 << 10
 """A body up to this is read before it is passed on, so that the request can still be served here."""
@@ -95,7 +96,7 @@ class Relay:
     def forward(self, request: HttpRequest, cookie: str) -> Reply | None:
         """The owner's reply; None when the session is for this worker to answer. Refused (503)."""
         owner = owner_of(request.cookie(cookie))
-        if owner is None or owner == self._slot:
+        if owner is None or owner == self._slot or not self._serves(owner):
             return None
         keep = 0 <= request.length <= KEPT
         if keep:
@@ -120,6 +121,14 @@ class Relay:
             sock.close()
             raise
         return Reply(reached.status, reached.headers, Body(sock, reached))
+
+    def _serves(self, owner: int) -> bool:
+        """Is there such a worker? The sessions of one that died, or is about to end, are gone."""
+        try:
+            row = self._site.ctx.shared.board.row(Slot(self._site.ctx.slot.protocol, owner))
+        except KeyError:
+            return False
+        return bool(row.get("pid")) and not row.get("draining")
 
     def _ask(self, sock: Any, request: HttpRequest) -> Reached:
         sock.sendall(self._head(request))

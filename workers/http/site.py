@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gromoxd.context import WorkerContext
-from workers.common.services import Services
-from workers.http.people import People
+
+if TYPE_CHECKING:  # the master imports the protocols' packages for their settings: it must load no gevent
+    from workers.common.services import Services
+    from workers.http.people import People
 
 
 @dataclass
