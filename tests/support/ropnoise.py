@@ -13,6 +13,16 @@ WIDTH = {"B": 8, "H": 16, "I": 32, "Q": 64, "b": 7, "h": 15, "i": 31, "q": 63}
 TAGS = (0x0037001F, 0x0E070003, 0x0E060040, 0x67480014, 0x674A0014, 0x0FFF0102, 0x1000001F, 0x3001001F, 0x36DA0102)
 
 
+OPENINGS = (
+    ("OpenFolder", 0, 1), ("GetHierarchyTable", 1, 2), ("GetContentsTable", 1, 3), ("CreateMessage", 1, 4),
+    ("CreateAttachment", 4, 5), ("OpenStream", 4, 6), ("FastTransferSourceCopyTo", 1, 7),
+    ("SynchronizationConfigure", 1, 8), ("SynchronizationOpenCollector", 1, 9), ("RegisterNotification", 0, 10),
+    ("GetRulesTable", 1, 11), ("GetPermissionsTable", 1, 12), ("FastTransferDestinationConfigure", 1, 13),
+)  # fmt: skip
+"""What is opened on what (indexes of a table that begins with the logon): most ROPs find an object of theirs."""
+HANDLES = 14
+
+
 class Noise:
     """`ids` are FIDs or MIDs that exist."""
 
@@ -35,6 +45,16 @@ class Noise:
                 damaged[self._rng.randrange(len(damaged))] = self._rng.randrange(256)
                 octets = bytes(damaged)
             return octets
+
+    def opening(self, name: str, index: int, output: int) -> bytes:
+        """A request of OPENINGS, with other values each time."""
+        kind = next(kind for kind in self._kinds if kind.__name__ == name)
+        while True:
+            values = {each: self._value(self._hints[kind][each]) for each in kind.__struct_fields__[2:]}
+            try:
+                return kind(logon=0, index=index, **{**values, "output": output}).encode()
+            except (WireError, AttributeError, TypeError, ValueError, OverflowError):
+                continue
 
     def _make(self, kind: type[Request], handles: int) -> Request:
         values = {name: self._value(self._hints[kind][name]) for name in kind.__struct_fields__[2:]}

@@ -10,6 +10,7 @@ from gromoxd.context import WorkerContext
 if TYPE_CHECKING:  # the master imports the protocols' packages for their settings: it must load no gevent
     from workers.common.services import Services
     from workers.http.people import People
+from workers.http.settings import HttpSettings
 
 
 @dataclass
@@ -23,3 +24,8 @@ class Site:
     services: Services
     people: People
     endpoints: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def server_version(self) -> str:
+        """The version of Exchange that clients are told."""
+        return self.ctx.config.get(HttpSettings).reported_server_version

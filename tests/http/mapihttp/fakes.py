@@ -49,7 +49,8 @@ class Directory:
 class Site:
     """Quacks like `workers.http.site.Site`."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, version: str = "15.00.0847.4040", **settings: Any) -> None:
+        self.server_version = version
         self.drained, self.drain_hooks = False, list[Callable[[], None]]()
         self.counted: dict[str, int] = {}
         config, directory = Config(**settings), Directory()

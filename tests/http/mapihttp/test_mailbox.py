@@ -201,5 +201,5 @@ def test_versions() -> None:
     assert emsmdb.pack_version((15, 0, 847, 4040)) == (0x0F00, 0x834F, 4040)
     assert emsmdb.unpack_version((0x0F00, 0x834F, 4040)) == (15, 0, 847, 4040)
     assert emsmdb.unpack_version((12, 4518, 1014)) == (12, 0, 4518, 1014)
-    assert emsmdb.server_version(Site(reported_server_version="x")) == (15, 0, 847, 4040)  # type: ignore[arg-type]
-    assert emsmdb.server_version(Site(reported_server_version="15.02.1.7")) == (15, 2, 1, 7)  # type: ignore[arg-type]
+    assert emsmdb.server_version(Site(version="x")) == (15, 0, 847, 4040)  # type: ignore[arg-type]
+    assert emsmdb.server_version(Site(version="15.02.1.7")) == (15, 2, 1, 7)  # type: ignore[arg-type]

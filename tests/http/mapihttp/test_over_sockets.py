@@ -13,7 +13,7 @@ import pytest
 
 from loadtest.bench import mapihttp
 from loadtest.bench.mapihttp import NO_HANDLE, USER, logon_rop, own_dn
-from tests.support.ropnoise import Noise
+from tests.support.ropnoise import HANDLES, OPENINGS, Noise
 from tests.support.server import Server, running, until
 
 pytestmark = pytest.mark.slow
@@ -147,21 +147,24 @@ def test_noise_after_a_logon(server: Server) -> None:
     client = Client(server, user)
     client.connect(user_dn)
     logon = logon_rop(user_dn)
-    answered, handles, noise = 0, [0xFFFFFFFF] * 6, None
+    answered, handles, noise = 0, [0xFFFFFFFF] * HANDLES, None
     for number in range(4000):
         if number % 100 == 0:
             answer = client.execute(logon, NO_HANDLE)
             noise = noise or Noise(rng, list(struct.unpack("<13Q", answer[17:121])), frozenset({0xFE, 0x01}))
-            handles = [struct.unpack("<I", answer[-4:])[0]] + [0xFFFFFFFF] * 5
+            handles = [struct.unpack("<I", answer[-4:])[0]] + [0xFFFFFFFF] * (HANDLES - 1)
+            for opening in OPENINGS * 3:
+                answer = client.execute(noise.opening(*opening), struct.pack(f"<{HANDLES}I", *handles))
+                handles = list(struct.unpack(f"<{HANDLES}I", answer[-4 * HANDLES :]))
         assert noise is not None
-        rops = b"".join(noise.request(6) for _ in range(rng.choice((1, 1, 2, 4))))
+        rops = b"".join(noise.request(HANDLES) for _ in range(rng.choice((1, 1, 2, 4))))
         try:
-            answer = client.execute(rops, struct.pack("<6I", *handles))
+            answer = client.execute(rops, struct.pack(f"<{HANDLES}I", *handles))
         except AssertionError as error:
             assert str(error) in ("00000000b6040000", "000000007d040000"), f"{error}: {rops.hex()}"
             continue
         answered += 1
-        handles = [handles[0], *struct.unpack("<5I", answer[-20:])]
+        handles = [handles[0], *struct.unpack(f"<{HANDLES - 1}I", answer[4 - 4 * HANDLES :])]
     assert answered > 3000
     assert server.metric("internal_errors") == 0
 

@@ -100,7 +100,7 @@ class Pages:
 
     def on_soap(self, request: Request) -> Reply:
         """[MS-OXWSADISC] 3.1.4."""
-        version = self.service.settings.reported_server_version
+        version = self.service.version
         if request.method != "POST":
             return Reply(200, [("Content-Type", "text/plain; charset=utf-8")], b"AutoDiscover takes SOAP requests.\n")
         try:
@@ -126,7 +126,7 @@ class Pages:
             if domain is None or not domain.active or domain.id != request.user.domain_id:
                 return None
             urls = self.service.urls(request, domain.host)
-            return soap.domain_settings(urls, settings.reported_server_version)
+            return soap.domain_settings(urls, self.service.version)
         mailbox = self.service.mailbox(request, name.lower()) if "@" in name else None
         return soap.user_settings(mailbox) if mailbox is not None else None
 

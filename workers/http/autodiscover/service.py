@@ -33,6 +33,11 @@ class Service:
         self._directory = site.services.directory
 
     @property
+    def version(self) -> str:
+        """The version of Exchange that clients are told."""
+        return self._site.server_version
+
+    @property
     def settings(self) -> AutodiscoverSettings:
         """Those in force."""
         return self._site.ctx.config.get(AutodiscoverSettings)
@@ -76,7 +81,7 @@ class Service:
             profile.display_name or user.username, user.username, people.dn_of(user), self._deployment(name), box,
             dn.server_dn(people.organisation, box), dn.mdb_dn(people.organisation, box),
             self.urls(request, user.host, box), public=f"{PUBLIC}{name}" if domain and domain.homedir else "",
-            auth=self._auth(), version=self.settings.reported_server_version, lang=user.lang or "en",
+            auth=self._auth(), version=self.version, lang=user.lang or "en",
             alternatives=self._alternatives(request.user, user, profile.secondary),
         )  # fmt: skip
 
@@ -89,7 +94,7 @@ class Service:
         return Mailbox(
             "Public Folders", PUBLIC + domain.name, people.public_dn(domain), self._deployment(domain.name), box,
             dn.server_dn(people.organisation, box), dn.mdb_dn(people.organisation, box, public=True),
-            self.urls(request, domain.host, box), auth=self._auth(), version=self.settings.reported_server_version,
+            self.urls(request, domain.host, box), auth=self._auth(), version=self.version,
         )  # fmt: skip
 
     def _deployment(self, domain: str) -> str:

@@ -24,7 +24,6 @@ class AutodiscoverSettings:
     oxdisco_validate_scndrequest: bool = setting(
         True, "Tell of others' mailboxes only to who may open them.", kind="bool"
     )
-    reported_server_version: str = setting("15.00.0847.4040", "Version of Exchange told to clients.", kind="str")
     autodiscover_ews_url: str = setting("", "Exchange Web Services elsewhere; {host} is the user's server.", kind="str")
     autodiscover_eas_url: str = setting("", "ActiveSync elsewhere; {host} as above.", kind="str")
     autodiscover_dav_url: str = setting("", "CalDAV and CardDAV elsewhere; {host} as above.", kind="str")

@@ -184,7 +184,7 @@ def _settings(session: Session) -> EmsmdbSettings:
 
 def server_version(site: Site) -> Version:
     """What clients take this server for."""
-    return parse_version(site.ctx.config.get(EmsmdbSettings).reported_server_version) or DEFAULT_VERSION
+    return parse_version(site.server_version) or DEFAULT_VERSION
 
 
 def parse_version(text: str) -> Version | None:

@@ -18,9 +18,7 @@ class EmsmdbSettings:
     emsmdb_compress_threshold: int = setting(
         -1, "Compress answers of so many bytes and more; -1: none.", kind="int", low=-1, high=32768
     )
-    emsmdb_max_cxh_per_user: int = setting(
-        100, "Sessions of one user in one worker.", kind="int", low=1, high=100000
-    )
+    emsmdb_max_cxh_per_user: int = setting(100, "Sessions of one user in one worker.", kind="int", low=1, high=100000)
     emsmdb_max_sessions: int = setting(20000, "Sessions in one worker.", kind="int", low=1, high=10000000)
     emsmdb_rop_chaining: int = setting(
         1, "Fill several buffers of one answer: 0 never, 1 for clients that are known to read them, 2 for all.",
@@ -33,4 +31,3 @@ class EmsmdbSettings:
         300.0, "Time after which a client that waits for notifications asks again.", kind="span", low=5, high=3600,
         aliases=("mailbox_ping_interval",),
     )  # fmt: skip
-    reported_server_version: str = setting("15.00.0847.4040", "Version of Exchange told to clients.", kind="str")
