@@ -18,7 +18,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from struct import Struct
 from typing import Final
@@ -46,9 +46,12 @@ from gromoxd.directory.model import ListType
 from gromoxd.directory.settings import DatabaseSettings
 from gromoxd.mapi import proptags as tags
 from gromoxd.mapi.compare import fold
+from gromoxd.mapi.types import PropValue
 
 LOCK_WAIT: Final = 300.0
 NICE: Final = 10
+END: Final[tuple[int, dict[int, PropValue]]] = (1 << 40, {})
+"""Properties of a user after the last one."""
 _SORT: Final = Struct(">II")
 _INDEX: Final = Struct(">I")
 _MANAGER_DN: Final = re.compile(r"/cn=recipients/cn=[0-9a-f]{8}([0-9a-f]{8})-", re.IGNORECASE)
@@ -126,22 +129,22 @@ class Builder:
         """All entries, packed, by what they are sorted by."""
         others = source.read_aliases(connection)
         rows = source.read_users(connection)
-        bags = source.read_properties(connection)
-        user_id, bag = next(bags, (1 << 40, {}))
         pack = msgspec.msgpack.Encoder().encode
-        for row in rows:
-            while user_id < row[0]:
-                user_id, bag = next(bags, (1 << 40, {}))
-            domain = self._domains.get(row[2])
-            if user_id != row[0] or domain is None:
-                continue
-            kind = self._list_kinds.get(row[1], (-1, 0))[0]
-            entry = source.entry_of(row, bag, others.get(row[1], []), kind)
-            if entry is not None:
-                name = fold(entry.display_name).encode("utf-8", "replace")
-                key = _INDEX.pack(self._number[domain.book]) + name + b"\0" + _INDEX.pack(entry.mid)
-                self._keys.append(key)
-                self._packed[key] = pack(entry)
+        with closing(source.read_properties(connection)) as bags:
+            user_id, bag = next(bags, END)
+            for row in rows:
+                while user_id < row[0]:
+                    user_id, bag = next(bags, END)
+                domain = self._domains.get(row[2])
+                if user_id != row[0] or domain is None:
+                    continue
+                kind = self._list_kinds.get(row[1], (-1, 0))[0]
+                entry = source.entry_of(row, bag, others.get(row[1], []), kind)
+                if entry is not None:
+                    name = fold(entry.display_name).encode("utf-8", "replace")
+                    key = _INDEX.pack(self._number[domain.book]) + name + b"\0" + _INDEX.pack(entry.mid)
+                    self._keys.append(key)
+                    self._packed[key] = pack(entry)
 
     def write(self, path: str, now: int) -> Meta:
         """Make the file. OSError, layout.Damaged."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Final
 
 import mmh3
 import msgspec
@@ -26,7 +25,7 @@ from gromoxd.directory import dn
 from gromoxd.mapi.compare import fold
 from gromoxd.mapi.types import PropValue
 
-_MOST_CHECKED: Final = 200
+_MOST_CHECKED, _MOST_FOUND = 1000, 20
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
 
@@ -218,38 +217,35 @@ class Book:
         Each word must be the beginning of a word of the object's names or addresses ([MS-OXNSPI] 3.1.4.7). A leading
         `=` asks for the whole of a name; `SMTP:` and `EX:` are left out of addresses; a DN stands for its object.
         """
-        text = text.strip()
-        whole = text.startswith("=")
-        text = text.removeprefix("=").strip()
-        if text[:5].lower() == "smtp:" or text[:3].lower() == "ex:":
-            text = text.partition(":")[2].strip()
+        text, whole = _plain(text)
         if text.startswith("/"):
             item = self.of_dn(text)
             return [item.index] if item is not None and self._visible(item.index, within) else []
-        found = self._candidates(text, limit, within)
-        if whole:
-            return [index for index in found if is_exact(self.snapshot.entry(index), text)]
-        return found
+        return self._whole(text, within)[: limit + 1] if whole else self._candidates(text, limit, within)
 
     def resolve(self, text: str, within: Container | None = None) -> list[int]:
         """As `search`, for one name: one entry when it is the only one, or the only one of which it is a whole name."""
-        if "@" in text:
-            item = self.of_address(text.strip().removeprefix("=").partition(":")[2] or text.strip().removeprefix("="))
+        plain, _ = _plain(text)
+        if "@" in plain:
+            item = self.of_address(plain)
             if item is not None and self._visible(item.index, within):
                 return [item.index]
-        found = self.search(text, _MOST_CHECKED, within)
-        if len(found) > 1:
-            exact = [index for index in found if is_exact(self.snapshot.entry(index), text)]
-            return exact if len(exact) == 1 else found
-        return found
+        exact = self._whole(plain, within)
+        return exact if len(exact) == 1 else self.search(text, _MOST_FOUND, within)
+
+    def _whole(self, text: str, within: Container | None) -> list[int]:
+        """Entries of which this is a whole name or address."""
+        found = self._candidates(text, _MOST_CHECKED, within, whole=True)
+        return [index for index in found if is_exact(self.snapshot.entry(index), text)]
 
     def _visible(self, index: int, within: Container | None) -> bool:
         if self.snapshot.entry(index).hidden & Hidden.NAMES:
             return False
         return within is None or within.mid == GAL or within.position(index) is not None
 
-    def _candidates(self, text: str, limit: int, within: Container | None) -> list[int]:
-        spans = sorted((self._span(word) for word in query_words(text)), key=lambda span: span[1] - span[0])
+    def _candidates(self, text: str, limit: int, within: Container | None, *, whole: bool = False) -> list[int]:
+        """Entries that have all these words, or words that begin like them."""
+        spans = sorted((self._span(word, whole) for word in query_words(text)), key=lambda span: span[1] - span[0])
         if not spans:
             return []
         entries = self.snapshot.word_entry
@@ -265,14 +261,25 @@ class Book:
         ordered = sorted(found)
         return ordered[: limit + 1]
 
-    def _span(self, word: str) -> tuple[int, int]:
-        """The range of search words of this book that begin with `word`."""
+    def _span(self, word: str, whole: bool) -> tuple[int, int]:
+        """The range of search words of this book that are `word`, or begin with it."""
         octets = word.encode("utf-8", "replace")
         low, high = self.meta.words_at, self.meta.words_at + self.meta.words
         numbers = range(low, high)
         start = bisect_left(numbers, octets, key=self.snapshot.word)
-        stop = bisect_left(numbers, octets + b"\xff", key=self.snapshot.word)
+        end = octets + (b"\0" if whole else b"\xff")
+        stop = bisect_left(numbers, end, key=self.snapshot.word)
         return low + start, low + stop
+
+
+def _plain(text: str) -> tuple[str, bool]:
+    """What is asked for without the signs before it, and whether the whole of a name is."""
+    text = text.strip()
+    whole = text.startswith("=")
+    text = text.removeprefix("=").strip()
+    if text[:5].lower() == "smtp:" or text[:3].lower() == "ex:":
+        text = text.partition(":")[2].strip()
+    return text, whole
 
 
 class Item:

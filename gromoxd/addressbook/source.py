@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, literal_column, select
@@ -85,7 +85,7 @@ def read_users(connection: Connection) -> list[tuple[Any, ...]]:
     return found
 
 
-def read_properties(connection: Connection) -> Iterator[tuple[int, dict[int, PropValue]]]:
+def read_properties(connection: Connection) -> Generator[tuple[int, dict[int, PropValue]], None, None]:
     """(user id, properties) by user id. Strings become Unicode ones; values that cannot be read are left out."""
     columns = (
         user_properties.c.user_id, user_properties.c.proptag, user_properties.c.propval_bin,
@@ -179,10 +179,10 @@ def _hidden(bag: dict[int, Any], status: int) -> int:
     return int(Hidden.GAL | Hidden.LISTS) if bag.get(HIDDEN_FLAG) else 0
 
 
-def _stream(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+def _stream(connection: Connection, statement: Select[Any]) -> Generator[Any, None, None]:
     """The rows of a large result, without holding all of them."""
-    result = connection.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE).execute(statement)
-    yield from result
+    with connection.execute(statement, execution_options={"stream_results": True, "yield_per": ROWS_AT_ONCE}) as rows:
+        yield from rows
 
 
 _TABLES: Final = (

@@ -59,16 +59,17 @@ def ephemeral(item: Item, guid: bytes) -> bytes:
 
 def getter(tag: int, code_page: int, guid: bytes | None) -> Getter:
     """What gives one column's cell. `guid`: entry ids are ephemeral ones of this server."""
-    kind = tag & 0xFFFF & ~MV_INSTANCE
+    kind = tag & 0xFFFF
+    if kind & MV_INSTANCE:
+        return lambda _: NOT_FOUND
     if kind == PropType.PtypUnspecified:
         return lambda item: _unspecified(item, tag >> 16, code_page, guid)
     if tag == tags.PidTagEntryId and guid is not None:
         return lambda item: ephemeral(item, guid)
     if kind & ~MULTIPLE == PropType.PtypString8:
-        wide = (tag & ~MV_INSTANCE) + 1
+        wide = tag + 1
         return lambda item: NOT_FOUND if (value := item.get(wide)) is None else in_code_page(value, code_page)
-    plain = tag & ~MV_INSTANCE
-    return lambda item: NOT_FOUND if (value := item.get(plain)) is None else value
+    return lambda item: NOT_FOUND if (value := item.get(tag)) is None else value
 
 
 def _unspecified(item: Item, number: int, code_page: int, guid: bytes | None) -> Cell:

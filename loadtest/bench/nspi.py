@@ -20,10 +20,14 @@ from pathlib import Path
 from sqlalchemy import Engine, insert
 
 from gromoxd.addressbook import build
-from gromoxd.addressbook.reader import Snapshot
+from gromoxd.addressbook.reader import Item, Snapshot
 from gromoxd.directory import schema
 from gromoxd.directory.database import make_engine
 from gromoxd.directory.settings import DatabaseSettings
+from gromoxd.mapi.restrictions import Content, Property
+from gromoxd.nspi.bodies import QueryRowsResponse
+from gromoxd.nspi.session import Session
+from gromoxd.nspi.stat import Stat
 
 GIVEN = [
     "Anna", "Bruno", "Clara", "David", "Eva", "Felix", "Greta", "Hugo", "Ida", "Jonas", "Karla", "Lars", "Mia", "Nils",
@@ -111,12 +115,42 @@ def main() -> None:
         print(json.dumps(figures))
 
 
+SCAN = Content(1, 1, 0x3A17001F, "nobody has this")
+
+
+class NoMailboxes:
+    """Nobody has a photo or delegates."""
+
+    def photo(self, item: Item) -> bytes | None:
+        return None
+
+    def delegates(self, item: Item) -> list[str]:
+        return []
+
+    def set_delegates(self, item: Item, names: list[str]) -> None:
+        raise AssertionError
+
+
 def measure(snapshot: Snapshot, count: int) -> dict[str, float]:
     """Times of single operations."""
     book = snapshot.book(1, "Example")
     if book is None:
         raise SystemExit("no address book")
+    session = Session(book, None, NoMailboxes())
+    columns = (0x0FFF0102, 0x3001001F, 0x39000003, 0x3A08001F, 0x3A19001F, 0x3A17001F, 0x3A16001F, 0x39FE001F)
+    middle = Stat(current_rec=1, num_pos=1, total_recs=2)
+    anr = Property(4, 0x360C001F, "gaustein")
+
+    def rows() -> bytes:
+        stat, found = session.query_rows(2, middle, (), 50, columns)
+        return QueryRowsResponse(state=stat, rows=found).encode()
+
     return {
+        "query_rows_50x8_ms": timed_ms(rows),
+        "resolve_10_names_ms": timed_ms(lambda: session.resolve_names(Stat(), [f"u{n}" for n in range(10)], columns)),
+        "matches_anr_ms": timed_ms(lambda: session.get_matches(Stat(), anr, None, 1000, columns)),
+        "matches_scan_ms": timed_ms(lambda: session.get_matches(Stat(), SCAN, None, 50_000, None), 1),
+        "update_stat_ms": timed_ms(lambda: session.update_stat(middle)),
         "anr_two_words_ms": timed_ms(lambda: book.resolve("anna meiberta")),
         "anr_surname_ms": timed_ms(lambda: book.resolve("gaustein")),
         "anr_one_letter_ms": timed_ms(lambda: book.resolve("a"), 20),

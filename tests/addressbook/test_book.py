@@ -251,3 +251,19 @@ def test_odd_property_values_are_left_out(engine: Engine, admin: Admin, make: Ca
         0x3A40000B: None, 0x8CA00003: None, 0x3A420040: None, 0x12340005: None, 0x3A05001F: "ok",
     }  # fmt: skip
     assert props[0x3A06001F] == "old form"
+
+
+def test_a_whole_name_is_found_among_many_that_begin_like_it(
+    engine: Engine, admin: Admin, make: Callable[[], Snapshot]
+) -> None:
+    people.fill(engine, admin)
+    for number in range(100, 160):
+        people.add(engine, number, f"m{number}@example.test", f"A Many {number}")
+    people.add(engine, 99, "m1@example.test", "Zora")
+    book = make().book(1, "Example")
+    assert book is not None
+    assert names(book, book.resolve("m1")) == ["Zora"]
+    assert names(book, book.resolve("=m1")) == ["Zora"]
+    assert len(book.resolve("m")) > 1
+    assert len(book.search("m", 1000)) == 62
+    assert len(book.search("m", 5)) == 6

@@ -31,6 +31,12 @@ LIGHT_NAMES: Final = 10
 class Bound:
     """The state of a session context: that it is there. The user is the context's."""
 
+    def wake(self) -> None:
+        """Nobody waits for an address book."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 def _stat(state: Stat | None) -> Stat:
     if state is None:
