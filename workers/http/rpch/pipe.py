@@ -48,7 +48,10 @@ class Pipe:
                     octets = bytes(self._buffer[:wanted])
                     del self._buffer[:wanted]
                     return octets
-            octets = self._sock.recv(PIECE)
+            try:
+                octets = self._sock.recv(PIECE)
+            except ValueError:  # a TLS socket that another greenlet has closed
+                return b""
             if not octets:
                 return b""
             self._add(octets)

@@ -85,9 +85,7 @@ class NtlmSecurity:
             if not found.message:
                 return found.answer
             said = self._server.read(found.message)
-            name = self._log_in(
-                name_of(said), lambda kept: self._server.verify(found.message, said, kept)
-            )
+            name = self._log_in(name_of(said), lambda kept: self._server.verify(found.message, said, kept))
             answer = self._spnego.finish()
         except (WireError, NtlmError) as error:
             raise NotAuthenticated(str(error)) from error
