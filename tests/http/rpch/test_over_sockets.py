@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import smtplib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from gromoxd.directory import dn
 from gromoxd.nspi.stat import Stat
 from gromoxd.rop import buffer, extbuffer
+from gromoxd.rop.notify import RegisterNotification
 from gromoxd.rop.store import Logon
 from gromoxd.rpc import rts
 from gromoxd.rpc.asyncemsmdb import ASYNC_EMSMDB, EcDoAsyncWaitEx, EcDoAsyncWaitExAnswer
@@ -244,3 +247,24 @@ def test_chunks(server: Server) -> None:
             return bool(v.call(EMSMDB, EcDummyRpc()).result == 0 and v.chunked)
 
     until(chunked, describe="chunks")
+
+
+def test_new_mail_is_told_at_once(server: Server, names: dict[str, bytes]) -> None:
+    """[MS-OXCNOTIF] 3.1.4.3: a delivery answers the waiting call; what it is about comes with the next ROPs."""
+    with virtual(server) as v:
+        v.bind(EMSMDB, ASYNC_EMSMDB)
+        session = connect(v, names[ALICE]).handle
+        _, handles = execute(v, session, Logon(0, 0, 1, 0x01000000, 0, names[ALICE]).encode(), [0xFFFFFFFF])
+        register = RegisterNotification(0, 0, 1, 0x0002, 0, True).encode()
+        answer, _ = execute(v, session, register, [*handles, 0xFFFFFFFF])
+        assert answer == bytes((0x29, 1, 0, 0, 0, 0))
+        handle = v.call(EMSMDB, EcDoAsyncConnectEx(session)).async_handle
+        waiting = v.begin(ASYNC_EMSMDB, EcDoAsyncWaitEx(handle, 0))
+        assert v.call(EMSMDB, EcDummyRpc()).result == 0 and waiting not in v.done
+        with smtplib.LMTP(server.host, 2424) as lmtp:
+            lmtp.sendmail(BOB, [ALICE], b"Subject: news\r\n\r\nnews\r\n")
+        delivered = time.monotonic()
+        assert v.end(waiting, ASYNC_EMSMDB, 0) == EcDoAsyncWaitExAnswer(1, 0)
+        assert time.monotonic() - delivered < 2
+        told, _ = execute(v, session, b"", [])
+        assert told[0] == 0x2A
