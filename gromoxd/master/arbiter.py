@@ -141,7 +141,7 @@ class Arbiter:
     def _fork(self, child: Child) -> None:
         row = self._shared.board.claim(child.slot)
         beat = child.renew(self.owner)
-        self._listeners.own(child.pool, child.slot.number)
+        self._listeners.own(child.pool, child.slot.number, self.config)
         listeners = self._listeners.of(child.pool.name, child.slot.number)
         launch = Launch(
             child.slot, child.pool, self.config, listeners, self._shared, self.site, self.owner, os.getpid(), beat,

@@ -15,7 +15,7 @@ from gunicorn.systemd import SD_LISTEN_FDS_START, listen_fds
 
 from gromoxd.config import Config
 from gromoxd.context import Listener
-from gromoxd.master.pools import ListenerSpec, Pool, addresses_of
+from gromoxd.master.pools import ListenerSpec, Pool, addresses_of, mode_of
 
 log = logging.getLogger(__name__)
 
@@ -167,15 +167,15 @@ class Listeners:
                 opened.append(Listener(service, self._private(service), False))
             for number in range(sizes[pool.name]):
                 try:
-                    self.own(pool, number)
+                    self.own(pool, number, config)
                 except OSError as error:
                     raise ListenError(f"{self._path(f'{pool.name}.{number}')}: {error.strerror}") from error
 
-    def own(self, pool: Pool, number: int) -> None:
+    def own(self, pool: Pool, number: int, config: Config) -> None:
         """Bind the slot's own socket, if it is to have one and has none yet. OSError."""
         if pool.own_sockets and (pool.name, number) not in self._own:
             path = self._path(f"{pool.name}.{number}")
-            sock = bind_unix(path, self._backlog, self._owner, pool.own_mode)
+            sock = bind_unix(path, self._backlog, self._owner, mode_of(pool, config))
             self._own[pool.name, number] = Listener(pool.name, sock, False)
             self._unlink.append(path)
 

@@ -38,7 +38,7 @@ class Pool:
 
     `last`: it is stopped after the others, which need it to finish. `fixed`: a reload cannot change its size.
     `own_sockets`: each slot gets the Unix socket `<site>/run/<name>.<number>.sock`, service = pool name,
-    with the mode `own_mode`.
+    with mode 0600 or that of the setting `own_mode`.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Pool:
     last: bool = False
     fixed: bool = False
     own_sockets: bool = False
-    own_mode: int = 0o600
+    own_mode: str = ""
     unix: tuple[str, ...] = ()
     """Services with a Unix socket `<site>/run/<service>.sock` (mode 0600), shared by the pool."""
 
@@ -83,8 +83,8 @@ POOLS: tuple[Pool, ...] = (
     ),
     Pool(
         "http", "workers.http.server:main", HttpPool, "http_workers", "http_log_level",
-        lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), own_sockets=True, own_mode=0o660,
-        unix=("status",),
+        lambda cores: max(1, cores // 2), _listeners("http", "http_listen", "https"), own_sockets=True,
+        own_mode="http_socket_mode", unix=("status",),
     ),
     Pool("relay", "workers.relay.server:main", RelayPool, "relay_workers", "relay_log_level", lambda cores: 0),
 )  # fmt: skip
@@ -147,6 +147,11 @@ def size_of(pool: Pool, config: ConfigView) -> int:
     """The number of processes that the configuration asks for."""
     size: int = getattr(config.get(pool.settings), pool.size)
     return size or pool.automatic(len(os.sched_getaffinity(0)))
+
+
+def mode_of(pool: Pool, config: Config) -> int:
+    """The mode of the sockets of the pool's slots."""
+    return int(getattr(config.get(pool.settings), pool.own_mode), 8) if pool.own_mode else 0o600
 
 
 def level_of(pool: Pool, config: Config) -> int:

@@ -141,6 +141,10 @@ class HttpPool:
     http_certificate_path: str = setting("", "Certificate chain (PEM); empty: tls_certificate_path.", kind="str")
     http_private_key_path: str = setting("", "Private key (PEM); empty: tls_private_key_path.", kind="str")
     http_certificate_passwd: str = setting("", "Passphrase of the private key.", kind="str", secret=True)
+    http_socket_mode: str = setting(
+        "0600", "Mode of each worker's own socket, for a proxy that routes sessions by their cookie.", kind="str",
+        choices=("0600", "0660", "0666"), reload="restart",
+    )  # fmt: skip
     http_workers: int = setting(0, "Number of processes; 0: by the number of cores.", kind="int", low=0, high=256)
     http_log_level: int = setting(0, _LEVEL, kind="int", low=0, high=6)
 

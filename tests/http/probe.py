@@ -93,7 +93,7 @@ def routes(site: Site) -> list[Route]:
 
 
 def channel(channel: Channel) -> None:
-    """Lines: `pass N text` gives the channel to worker N; anything else is said back with who and where."""
+    """Lines: `pass N text` gives the channel to worker N, `head` sends an answer's; others are said back with more."""
     data = channel.first
     channel.sock.settimeout(20)
     while True:
@@ -109,6 +109,9 @@ def channel(channel: Channel) -> None:
             continue
         if words[0] == "pass":
             return
+        if words[0] == "head":
+            channel.sock.sendall(b"HTTP/1.1 200 Success\r\nContent-Length: 1073741824\r\n\r\n")
+            continue
         about = channel.about
         said = (
             channel.site.ctx.slot.number,

@@ -27,6 +27,11 @@ def own(m: Master, slot: int) -> Wire:
     return Wire(m.site / "run" / f"http.{slot}.sock")
 
 
+def test_the_sockets_are_private(m: Master) -> None:
+    for name in ("http.0.sock", "http.1.sock", "http.0.fd.sock", "http.1.fd.sock"):
+        assert (m.site / "run" / name).stat().st_mode & 0o777 == 0o600, name
+
+
 def test_by_the_cookie(m: Master) -> None:
     with own(m, 0) as w:
         for slot in (0, 1, 0, 1):

@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 LEFT_OVER = 256 << 10
 """Octets of a body nobody wanted that are read for the sake of the connection; more, and it is closed."""
 PIECE = 256 << 10
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 5.0
+"""How long what a client still sends is read and dropped before the end, so that it gets its last answer."""
 BODILESS = frozenset({204, 304})
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _date: tuple[int, str] = (0, "")
@@ -45,7 +46,7 @@ class Connection:
     def __init__(self, worker: Any, sock: Any, address: Any, *, tls: bool, local: bool) -> None:
         self.worker, self.sock, self.tls, self.local = worker, sock, tls, local
         self.address: str = address[0].partition("%")[0] if isinstance(address, tuple) else ""
-        self.trusted: bool = local or self.is_trusted(self.address)
+        self.trusted: bool = self.is_trusted("127.0.0.1" if local else self.address)
         self.client_header: str = worker.trust.header
         self.patience: float = worker.patience
         self.relayed: Any = None
@@ -77,9 +78,11 @@ class Connection:
                 head = None
                 with self.worker.timeout_ctx():
                     head = next(self._parser, None)
-                if head is None or not self._answer(head):
+                if head is None:
                     break
-            self._linger()
+                if not self._answer(head):
+                    self._linger()
+                    break
         except Given:
             log.debug("channel ended")
         except errors.NoMoreData:
@@ -200,12 +203,8 @@ class Connection:
         """Say that nothing more comes, and read what is under way, so that the last answer is not lost."""
         with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, TimeoutError()):
             self.sock.shutdown(1) if not self.tls else self.sock.unwrap()
-            taken = 0
-            while taken < LEFT_OVER:
-                piece = self.sock.recv(65536)
-                if not piece:
-                    break
-                taken += len(piece)
+            while self.sock.recv(PIECE):
+                pass
 
 
 def head_of(status: int, lines: list[str]) -> bytes:
