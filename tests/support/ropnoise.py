@@ -21,6 +21,7 @@ OPENINGS = (
 )  # fmt: skip
 """What is opened on what (indexes of a table that begins with the logon): most ROPs find an object of theirs."""
 HANDLES = 14
+NO_HANDLE = 0xFFFFFFFF
 
 
 class Noise:
@@ -32,8 +33,8 @@ class Noise:
         self._kinds = [kind for rop, kind in sorted(REQUESTS.items()) if rop not in without]
         self._hints = {kind: get_type_hints(kind, include_extras=True) for kind in self._kinds}
 
-    def request(self, handles: int) -> bytes:
-        """One request, encoded; indexes are within a table of so many handles for the most part."""
+    def request(self, handles: list[int]) -> bytes:
+        """One request, encoded; its object is mostly one that the table has."""
         while True:
             kind = self._rng.choice(self._kinds)
             try:
@@ -56,11 +57,13 @@ class Noise:
             except (WireError, AttributeError, TypeError, ValueError, OverflowError):
                 continue
 
-    def _make(self, kind: type[Request], handles: int) -> Request:
+    def _make(self, kind: type[Request], handles: list[int]) -> Request:
         values = {name: self._value(self._hints[kind][name]) for name in kind.__struct_fields__[2:]}
         if "output" in values:
-            values["output"] = self._rng.randrange(handles)
-        return kind(logon=0, index=self._rng.randrange(handles), **values)
+            values["output"] = self._rng.randrange(len(handles))
+        known = [index for index, handle in enumerate(handles) if handle != NO_HANDLE]
+        index = self._rng.choice(known) if self._rng.random() < 0.9 else self._rng.randrange(len(handles))
+        return kind(logon=0, index=index, **values)
 
     def _value(self, hint: Any) -> Any:
         rng, fields = self._rng, [one for one in get_args(hint) if isinstance(one, Field)]
