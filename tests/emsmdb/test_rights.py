@@ -13,6 +13,7 @@ from gromoxd.mapi.entryids import AddressBookEntryId, DisplayType, OneOffEntryId
 from gromoxd.mapi.permissions import PermissionData
 from gromoxd.mapi.values import TaggedPropertyValue
 from gromoxd.rop import rights as rr
+from gromoxd.rop import tables as rt
 from tests.emsmdb.world import ALICE, BOB, CALENDAR, INBOX, Client, EmsmdbWorld
 from workers.http.emsmdb.tableobject import TableObject
 
@@ -123,3 +124,10 @@ def test_what_is_refused(world: EmsmdbWorld, alice: Client, bob: Client) -> None
     )
     assert world.account().call(x.GetRights(INBOX, BOB)).rights == 0x401
     assert world.account(ALICE).call(x.GetPermissions(INBOX))[0].rights == 0
+
+
+def test_a_bookmark_before_there_are_columns(alice: Client) -> None:
+    alice.folder(INBOX, 1)
+    alice.one(rr.GetPermissionsTable(0, 1, 2, 0), rr.GetPermissionsTableResponse)
+    marked = alice.one(rt.CreateBookmark(0, 2), rt.CreateBookmarkResponse)
+    assert alice.one(rt.FreeBookmark(0, 2, marked.bookmark), rt.FreeBookmarkResponse).code == 0

@@ -23,9 +23,8 @@ REGISTER = bytes((0x29, 0, 0, 1, 0xFE, 0, 1))
 """RopRegisterNotification for the whole store ([MS-OXCROPS] 2.2.14.1)."""
 
 
-LEFT_OUT = frozenset({0xFE, 0x01, 0x1B})
-"""ROPs that noise is without: the ones that would take its objects away, and RopCreateBookmark, which has a fault on
-permissions tables (TableObject.bookmark asks for too few columns)."""
+LEFT_OUT = frozenset({0xFE, 0x01})
+"""ROPs that noise is without: the ones that would take its objects away."""
 OPEN: list[Client] = []
 
 

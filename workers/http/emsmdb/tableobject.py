@@ -316,10 +316,9 @@ class TableObject(ServerObject):
     def bookmark(self) -> bytes:
         """RopCreateBookmark: the cursor's place. ecMaxObjsExceeded."""
         self.settle()
-        columns = self.columns or Columns(self.table.kind, (), 0)
-        rows = self._ahead[:TRIES]
+        narrow = Columns(self.table.kind, (), 0, needs=self._needs)
+        columns, rows = self.columns or narrow, self._ahead[:TRIES]
         if not rows:
-            narrow = Columns(self.table.kind, (), 0)
             rows, columns = self._read(narrow, self.position, TRIES), narrow
         return self.keep(Mark(tuple([columns.instance(row) for row in rows]), self.position))
 
