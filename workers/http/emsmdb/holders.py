@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from gromoxd.directory.model import User
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.hierarchy import GetFolderProps
 from gromoxd.exmdb.objects import Bag
@@ -111,9 +112,9 @@ def _asked(call: Call, opened: Folder | Logon, tags: Sequence[int] | None) -> Va
     state = Values(dict(bag))
     for tag, make in _PEOPLE.items():
         if wanted is None or tag in wanted:
-            entry_id = make(call, opened)
-            if entry_id is not None:
-                state.values[tag] = entry_id
+            value = make(call, opened)
+            if value is not None:
+                state.values[tag] = value
     return state
 
 
@@ -127,21 +128,31 @@ def _user_entry_id(call: Call, logon: Logon) -> bytes:
     return AddressBookEntryId(call.session.site.people.dn_of(call.session.user)).encode()
 
 
-def _owner_entry_id(call: Call, logon: Logon) -> bytes | None:
-    """Of the address book; the store knows its owner's address only."""
+def _owner(call: Call, logon: Logon) -> User | None:
+    """The store knows its owner's address only."""
     if logon.public:
         return None
     user = call.session.user
-    if logon.info.owner.lower() != user.username.lower():
-        found = call.session.site.services.directory.user(logon.info.owner)
-        if found is None:
-            return None
-        user = found
-    return AddressBookEntryId(call.session.site.people.dn_of(user)).encode()
+    if logon.info.owner.lower() == user.username.lower():
+        return user
+    return call.session.site.services.directory.user(logon.info.owner)
 
 
-_PEOPLE: Final[dict[int, Callable[[Call, Logon], bytes | None]]] = {
+def _owner_entry_id(call: Call, logon: Logon) -> bytes | None:
+    """Of the address book."""
+    user = _owner(call, logon)
+    return None if user is None else AddressBookEntryId(call.session.site.people.dn_of(user)).encode()
+
+
+def _owner_name(call: Call, logon: Logon) -> str | None:
+    """The name that others see ([MS-OXCSTOR] 2.2.2.1.1.8)."""
+    user = _owner(call, logon)
+    return None if user is None else call.session.site.services.directory.profile(user).display_name or None
+
+
+_PEOPLE: Final[dict[int, Callable[[Call, Logon], bytes | str | None]]] = {
     p.PidTagUserEntryId: _user_entry_id,
     p.PidTagMailboxOwnerEntryId: _owner_entry_id,
+    p.PidTagMailboxOwnerName: _owner_name,
 }
 """Properties of a logon that name somebody of the address book ([MS-OXCSTOR] 2.2.2.1)."""

@@ -20,6 +20,7 @@ from gromoxd.mapi.ids import LongTermId, eid_int, eid_split
 from gromoxd.mapi.permissions import Rights
 from gromoxd.mapi.proptags import PidTagFolderType, PidTagOutOfOfficeState
 from gromoxd.mapi.restrictions import Property, RelOp, encode_restriction
+from gromoxd.mapi.times import filetime
 from gromoxd.rop import store as w
 from gromoxd.rop.codec import Response
 from workers.http.emsmdb.dispatch import Call, handles
@@ -241,7 +242,8 @@ def get_receive_folder_table(call: Call, request: w.GetReceiveFolderTable) -> w.
     """[MS-OXCSTOR] 3.2.5.4. The store keeps no times of these: all are told to be of its creation."""
     found = _private_logon(call)
     listed = found.account.call(s.ListReceiveFolders())
-    rows = [w.ReceiveRow(found.eid(one.fid), one.message_class.encode("ascii"), found.info.created) for one in listed]
+    created = filetime(found.info.created)
+    rows = [w.ReceiveRow(found.eid(one.fid), one.message_class.encode("ascii"), created) for one in listed]
     return w.GetReceiveFolderTableResponse(request.index, 0, rows)
 
 
