@@ -9,9 +9,7 @@ from __future__ import annotations
 import hmac
 import struct
 from hashlib import md5
-
-from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
-from cryptography.hazmat.primitives.ciphers import Cipher
+from typing import Any
 
 from gromoxd.ntlm.messages import Flags
 
@@ -22,9 +20,19 @@ class NtlmError(Exception):
     """The other side is not who it should be, or the message was changed; the text is for the log."""
 
 
+def stream(key: bytes) -> Any:
+    """RC4 from its beginning; `update` encrypts or decrypts."""
+    # loaded when somebody logs in: it is large
+    from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+    from cryptography.hazmat.primitives.ciphers import Cipher
+
+    return Cipher(ARC4(key), None).encryptor()
+
+
 def rc4(key: bytes, data: bytes) -> bytes:
-    """RC4 from its beginning."""
-    return Cipher(ARC4(key), None).encryptor().update(data)
+    """RC4 of one text."""
+    found: bytes = stream(key).update(data)
+    return found
 
 
 def hmac_md5(key: bytes, data: bytes) -> bytes:
@@ -46,11 +54,12 @@ class Direction:
 
     def restart(self) -> None:
         """Begin the stream anew; numbers go on ([MS-SPNG] 3.3.5.1: after the list of mechanisms was signed)."""
-        self._stream = Cipher(ARC4(self.seal_key), None).encryptor()
+        self._stream = stream(self.seal_key)
 
     def crypt(self, data: bytes) -> bytes:
         """Encrypt or decrypt. Comes before the message's `sign` or `verify`."""
-        return self._stream.update(data)
+        done: bytes = self._stream.update(data)
+        return done
 
     def sign(self, message: bytes) -> bytes:
         """NTLMSSP_MESSAGE_SIGNATURE of the next message (2.2.2.9.2, 3.4.4.2)."""

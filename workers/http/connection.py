@@ -81,7 +81,6 @@ class Connection:
                 if head is None:
                     break
                 if not self._answer(head):
-                    self._linger()
                     break
         except Given:
             log.debug("channel ended")
@@ -118,7 +117,10 @@ class Connection:
                 "ms": round((time.monotonic() - started) * 1000, 2),
             }  # fmt: skip
             log.debug("request", extra=extra)
-        return keep and (request.is_read or self._drop_body())
+        if not request.is_read and not (keep and self._drop_body()):
+            self._linger()
+            return False
+        return keep and self.worker.alive  # which may have changed during a long answer
 
     def _keeps(self, request: HttpRequest, reply: Reply) -> bool:
         """May the connection go on after this reply?"""

@@ -96,6 +96,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
         self.waiting: dict[Waiting, Any] = {}
         services = Services(ctx)
         self.site = Site(ctx, services, People(services.directory, ctx.config))
+        self.apps = {private: App(self.site, os.getppid(), private=private) for private in (False, True)}
         self.patience = ctx.config.get(HttpSettings).http_conn_timeout
         settings = ctx.config.get(MasterSettings)
         sockets = [listener.sock for listener in ctx.listeners]
@@ -150,7 +151,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
     def view(self, listener: Listener) -> HttpWorker:
         """This worker as a listener's connections see it."""
         seen: HttpWorker = copy.copy(self)
-        seen.wsgi = App(self.site, self.ppid, private=listener.service == "status")
+        seen.wsgi = self.apps[listener.service == "status"]
         if listener.tls:
             seen.cfg = gunicorn_config(self.ctx)
             seen.cfg.set("certfile", "TLS")  # only asked whether there is one: makes the scheme https
