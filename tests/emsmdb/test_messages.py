@@ -17,10 +17,14 @@ from gromoxd.mapi.flags import MessageFlags, OpenModeFlags, SaveFlags
 from gromoxd.mapi.ids import eid_int
 from gromoxd.mapi.permissions import Rights
 from gromoxd.mapi.recipients import RecipientRow, from_bag
+from gromoxd.mapi.restrictions import Exist, encode_restriction
 from gromoxd.mapi.values import TaggedPropertyValue as Value
+from gromoxd.rop import folders as rf
 from gromoxd.rop import messages as w
+from gromoxd.rop import progress as pr
 from gromoxd.rop import properties as rp
-from tests.emsmdb.world import ALICE, BOB, DRAFTS, INBOX, TRASH, Client, EmsmdbWorld
+from tests.emsmdb.world import ALICE, BOB, DRAFTS, FINDER, INBOX, IPM, TRASH, Client, EmsmdbWorld
+from workers.http.emsmdb import transferring
 
 LOGON, FOLDER, MESSAGE, OTHER = 0, 1, 2, 3
 READ_WRITE, BEST = int(OpenModeFlags.ReadWrite), int(OpenModeFlags.BestAccess)
@@ -333,6 +337,54 @@ def test_marking_many_tells_of_those_that_are_gone(world: EmsmdbWorld, alice: Cl
     assert [flags_of(alice, mid) for mid in mids] == [0, 0, 1]
     alice.one(w.SetReadFlags(0, FOLDER, False, 0x60, mids), w.SetReadFlagsResponse)
     assert [flags_of(alice, mid) for mid in mids] == [0, 0, 1]
+
+
+def test_without_ids_all_messages_of_a_folder_are_marked(world: EmsmdbWorld, alice: Client) -> None:
+    mids = [eid_int(1, world.append(MAIL).mid) for _ in range(3)]
+    elsewhere = eid_int(1, world.append(MAIL, DRAFTS).mid)
+    alice.folder(INBOX)
+    alice.one(w.SetReadFlags(0, FOLDER, False, 1, mids[:1]), w.SetReadFlagsResponse)
+    answer = alice.one(w.SetReadFlags(0, FOLDER, False, 1, []), w.SetReadFlagsResponse)
+    assert not answer.partial_completion
+    assert [flags_of(alice, mid) for mid in [*mids, elsewhere]] == [1, 1, 1, 0]
+    alice.one(w.SetReadFlags(0, FOLDER, True, 5, []), w.SetReadFlagsResponse)
+    assert [flags_of(alice, mid) for mid in mids] == [0, 0, 0]
+
+
+def test_all_messages_are_marked_in_slices(world: EmsmdbWorld, alice: Client) -> None:
+    account = world.account()
+    world.append(MAIL)
+    mids = list(transferring.list_messages(account, INBOX))
+    for _ in range(11):  # doubles them: 2,048
+        account.call(o.TransferMessages(INBOX, mids, INBOX, False, world.request_id()))
+        mids = list(transferring.list_messages(account, INBOX))
+    alice.folder(INBOX)
+    ticks = iter(range(10_000))
+    alice.session.clock = lambda: next(ticks) * 1.0
+    told = alice.run(w.SetReadFlags(0, FOLDER, True, 1, []))[0]
+    seen = []
+    while isinstance(told, pr.ProgressResponse):
+        seen.append((told.completed_task_count, told.total_task_count))
+        (told,) = alice.run(pr.Progress(0, FOLDER, False))
+    assert told == w.SetReadFlagsResponse(FOLDER, 0, False)
+    assert seen == [(0, 1000), (0, 2000), (1000, 2048), (2000, 2048), (2048, 2048)]
+    flags = [value for _, value in transferring.list_rows(account, INBOX, p.PidTagMessageFlags)]
+    assert sum(value & MessageFlags.mfRead for value in flags) == len(mids) == 2048
+
+
+def test_messages_are_marked_through_a_search_folder(world: EmsmdbWorld, alice: Client) -> None:
+    shown = [eid_int(1, world.append(MAIL, fid).mid) for fid in (INBOX, DRAFTS)]
+    restriction = encode_restriction(Exist(p.PidTagSubject))
+    alice.folder(FINDER)
+    made = rf.CreateFolder(0, FOLDER, OTHER, rf.SEARCH, True, False, 0, "all mail", "")
+    alice.one(made, rf.CreateFolderResponse)
+    criteria = rf.SetSearchCriteria(0, OTHER, restriction, [eid_int(1, IPM)], 0x6)  # restart, recursive
+    alice.one(criteria, rf.SetSearchCriteriaResponse)
+    alice.one(w.SetReadFlags(0, OTHER, False, 1, shown[:1]), w.SetReadFlagsResponse)
+    assert [flags_of(alice, mid) for mid in shown] == [1, 0]
+    answer = alice.one(w.SetReadFlags(0, OTHER, False, 1, []), w.SetReadFlagsResponse)
+    assert not answer.partial_completion
+    assert [flags_of(alice, mid) for mid in shown] == [1, 1]
 
 
 def test_a_message_open_for_reading_is_marked(world: EmsmdbWorld, alice: Client) -> None:

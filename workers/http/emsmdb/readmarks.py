@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import objects as o
@@ -11,9 +11,14 @@ from gromoxd.exmdb.working import EmbeddedMessage, WorkingMessage
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.flags import MessageFlags, OpenModeFlags, ReadFlags
 from gromoxd.rop import messages as w
-from workers.http.emsmdb import receipts
+from gromoxd.rop.codec import Response
+from workers.http.emsmdb import receipts, transferring
 from workers.http.emsmdb.dispatch import Call, handles
 from workers.http.emsmdb.objects import Folder, Logon, Message
+from workers.http.emsmdb.progress import Steps, run
+
+if TYPE_CHECKING:
+    from workers.http.emsmdb.session import Session
 
 AT_ONCE: Final = 1_000
 _KEEPS_MARK: Final = ReadFlags.rfGenerateReceiptOnly | ReadFlags.rfClearNotifyRead | ReadFlags.rfClearNotifyUnread
@@ -28,25 +33,50 @@ def wanted(flags: int) -> bool | None:
 
 
 @handles(w.SetReadFlags)
-def set_read_flags(call: Call, request: w.SetReadFlags) -> w.SetReadFlagsResponse:
-    """[MS-OXCMSG] 3.2.5.10. PartialCompletion: some messages are gone, or not the user's to mark."""
+def set_read_flags(call: Call, request: w.SetReadFlags) -> Response:
+    """[MS-OXCMSG] 3.2.5.10. No ids: all messages of the folder, as IMAPIFolder::SetReadFlags without a list means it.
+
+    PartialCompletion: some messages are gone, or not the user's to mark.
+    """
     folder = call.object(Folder)
-    mids = _counters(folder.logon, request.message_ids)
-    partial = len(mids) < len(request.message_ids)
-    read = wanted(request.read_flags)
+    if request.message_ids:
+        mids = _counters(folder.logon, request.message_ids)
+        steps = _set(call.session, folder, mids, len(request.message_ids), request.read_flags)
+    else:
+        steps = _set_all(call.session, folder, request.read_flags)
+    return run(call, folder, w.SetReadFlagsResponse, steps, asynchronous=request.want_asynchronous)
+
+
+def _set(session: Session, folder: Folder, mids: list[int], asked: int, read_flags: int) -> Steps:
+    partial, read = len(mids) < asked, wanted(read_flags)
     for first in range(0, len(mids), AT_ONCE):
         some = mids[first : first + AT_ONCE]
         found = _listed(folder, some)
         partial = partial or len(found) < len(some)
-        pending = [mid for mid, flags in found.items() if receipts.is_pending(flags)]
+        pending = [one.mid for one in found if receipts.is_pending(_flags(one.props))]
         if read is not None:
             partial = _mark(folder, found, read) or partial
-        if receipts.is_concerned(request.read_flags):
+        if receipts.is_concerned(read_flags):
             for mid in pending:
                 message = WorkingMessage.open(folder.logon.account, mid, OpenModeFlags.ReadOnly)
-                receipts.settle(call.session, folder.logon, message, request.read_flags)
+                receipts.settle(session, folder.logon, message, read_flags)
                 message.discard()
-    return w.SetReadFlagsResponse(request.index, 0, partial)
+        yield first + len(some), len(mids)
+    return partial
+
+
+def _set_all(session: Session, folder: Folder, read_flags: int) -> Steps:
+    """Those of a folder that it concerns. What comes meanwhile stays as it is."""
+    read, mids = wanted(read_flags), list[int]()
+    rows = transferring.list_rows(folder.logon.account, folder.fid, p.PidTagMessageFlags)
+    for looked, (mid, flags) in enumerate(rows, 1):
+        number = flags if isinstance(flags, int) else 0
+        if (read is not None and bool(number & MessageFlags.mfRead) != read) or receipts.is_pending(number):
+            mids.append(mid)
+        if not looked % AT_ONCE:
+            yield 0, looked
+    yield from _set(session, folder, mids, 0, read_flags)
+    return False
 
 
 def _counters(logon: Logon, eids: Sequence[int]) -> list[int]:
@@ -59,15 +89,15 @@ def _counters(logon: Logon, eids: Sequence[int]) -> list[int]:
     return found
 
 
-def _listed(folder: Folder, mids: list[int]) -> dict[int, int]:
-    """Which of them are there, and their PidTagMessageFlags."""
-    found: dict[int, int] = {}
+def _listed(folder: Folder, mids: list[int]) -> list[o.Message]:
+    """Which of them are there. A search folder shows those of others."""
+    found: list[o.Message] = []
     left = mids
     while left:
         messages = folder.logon.account.call(o.ReadMessages(left, o.PROPS, _LOOK))
         if not messages:
             break
-        found |= {one.mid: _flags(one.props) for one in messages if one.fid == folder.fid}
+        found += [one for one in messages if folder.search or one.fid == folder.fid]
         left = left[left.index(messages[-1].mid) + 1 :]
     return found
 
@@ -77,13 +107,14 @@ def _flags(values: dict[int, Any]) -> int:
     return flags if isinstance(flags, int) else 0
 
 
-def _mark(folder: Folder, found: dict[int, int], read: bool) -> bool:
+def _mark(folder: Folder, found: list[o.Message], read: bool) -> bool:
     """Mark those that are not so; True: some could not be."""
-    mids = [mid for mid, flags in found.items() if bool(flags & MessageFlags.mfRead) != read]
-    if not mids:
-        return False
-    done = folder.logon.account.call(o.SetReadState(folder.fid, mids, read))
-    return not done.cn
+    groups: dict[int, list[int]] = {}
+    for one in found:
+        if bool(_flags(one.props) & MessageFlags.mfRead) != read:
+            groups.setdefault(one.fid, []).append(one.mid)
+    done = [folder.logon.account.call(o.SetReadState(fid, mids, read)) for fid, mids in groups.items()]
+    return not all(one.cn for one in done)
 
 
 @handles(w.SetMessageReadFlag)

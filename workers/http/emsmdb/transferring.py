@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import hierarchy as h
@@ -120,19 +120,24 @@ def _make(source: Account, fid: int, destination: Account, parent: int, name: st
 
 def list_messages(account: Account, fid: int, flags: int = 0) -> Iterator[int]:
     """The ids of a folder's messages."""
-    return _numbers(account, t.Table(t.CONTENTS, fid, flags), PidTagMid)
+    return (number for number, _ in _rows(account, t.Table(t.CONTENTS, fid, flags), [PidTagMid]))
+
+
+def list_rows(account: Account, fid: int, tag: int) -> Iterator[tuple[int, Any]]:
+    """Id and one property of a folder's messages."""
+    return ((mid, row[1]) for mid, row in _rows(account, t.Table(t.CONTENTS, fid), [PidTagMid, tag]))
 
 
 def list_folders(account: Account, fid: int) -> Iterator[int]:
     """The ids of a folder's subfolders."""
-    return _numbers(account, t.Table(t.HIERARCHY, fid), PidTagFolderId)
+    return (number for number, _ in _rows(account, t.Table(t.HIERARCHY, fid), [PidTagFolderId]))
 
 
-def _numbers(account: Account, table: t.Table, tag: int) -> Iterator[int]:
+def _rows(account: Account, table: t.Table, columns: list[int]) -> Iterator[tuple[int, list[Any]]]:
     position = 0
     while True:
-        found = account.call(t.QueryRows(table, [tag], position, PAGE))
-        yield from (eid_split(row[0])[1] for row in found.rows)
+        found = account.call(t.QueryRows(table, columns, position, PAGE))
+        yield from ((eid_split(row[0])[1], row) for row in found.rows)
         position += len(found.rows)
         if not found.rows or position >= found.total:
             return
