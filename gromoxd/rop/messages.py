@@ -252,8 +252,12 @@ class SetReadFlags(Request, frozen=True):
     read_flags: U8
     message_ids: Ids
 
+    def failure(self, code: int) -> bytes:
+        """The response has one form ([MS-OXCROPS] 2.2.6.10.2)."""
+        return super().failure(code) + b"\0"
 
-@response(0x66)
+
+@response(0x66, always=True)
 class SetReadFlagsResponse(Response, frozen=True):
     """[MS-OXCROPS] 2.2.6.10.2."""
 

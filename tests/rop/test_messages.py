@@ -103,6 +103,12 @@ def test_client_data_is_there_in_public_stores_only() -> None:
         read_request(Cursor(data[:-1]), lambda logon: True)
 
 
+def test_read_flags_that_fail_say_partial_completion() -> None:
+    octets = w.SetReadFlags(0, 1, False, 0, []).failure(0x80070005)
+    assert octets == bytes.fromhex("66010500078000")
+    assert read_response(Cursor(octets)) == w.SetReadFlagsResponse(1, 0x80070005, False)
+
+
 def test_a_failed_status_bears_the_other_id() -> None:
     assert w.GetMessageStatus(0, 1, MID).failure(0x8004010F) == bytes.fromhex("20010f010480")
 
