@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gromoxd.mapi.fasttransfer import Property
 
 KINDS: dict[str, tuple[str, str]] = {
+    "autodiscover-request": ("gromoxd.cli.wirekinds:autodiscover_request", "A request to AutoDiscover: POX or SOAP."),
+    "autodiscover-response": ("gromoxd.cli.wirekinds:autodiscover_response", "What AutoDiscover answered."),
+    "aux": ("gromoxd.cli.wirekinds:auxiliary", "Auxiliary blocks of EMSMDB, without RPC_HEADER_EXT."),
     "bag": ("gromoxd.mapi.bag:decode_bag", "The properties of an object as the store keeps them."),
     "bags": ("gromoxd.mapi.bag:decode_bags", "A list of such, as the recipients of a message."),
     "conversation-index": ("gromoxd.mapi.conversation:ConversationIndex.decode", "PidTagConversationIndex."),
@@ -31,6 +34,16 @@ KINDS: dict[str, tuple[str, str]] = {
     "globset": ("gromoxd.mapi.idset:RangeSet.decode", "GLOBSET: the counters of one replica."),
     "compound": ("gromoxd.convert.compoundfile:decode", "A compound file: storages and streams."),
     "msg": ("gromoxd.convert.msg:from_msg", "A .msg file: properties, recipients, attachments."),
+    "lz77": ("gromoxd.cli.wirekinds:lz77", "Plain LZ77, after a line with the size of what it stands for."),
+    "mapihttp-request": (
+        "gromoxd.cli.wirekinds:mapihttp_request",
+        "A MAPI/HTTP request to a mailbox, after its type and LF.",
+    ),
+    "mapihttp-response": (
+        "gromoxd.cli.wirekinds:mapihttp_response",
+        "The response to one, after the request's type and LF.",
+    ),
+    "ntlm": ("gromoxd.cli.wirekinds:ntlm", "A message of NTLM: negotiate, challenge, authenticate."),
     "longtermid": ("gromoxd.mapi.ids:LongTermId.decode", "LongTermID."),
     "nspi-request": ("gromoxd.cli.kinds:nspi_request", "A request to the address book, after its name and LF."),
     "nspi-response": ("gromoxd.cli.kinds:nspi_response", "The response to one, after the request's name and LF."),
@@ -62,11 +75,17 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "rule-data": ("gromoxd.mapi.rules:RuleData.decode", "RuleData of RopModifyRules."),
     "serverid": ("gromoxd.mapi.ids:ServerId.decode", "PtypServerId."),
+    "rpc-answer": ("gromoxd.cli.wirekinds:rpc_answer", "What an RPC call gives, after its interface, opnum and LF."),
+    "rpc-call": ("gromoxd.cli.wirekinds:rpc_call", 'Parameters of an RPC call, after a line as "emsmdb 11".'),
+    "rpc-header-ext": (
+        "gromoxd.cli.wirekinds:extended",
+        "RPC_HEADER_EXT and payloads: ROP buffers or auxiliary blocks.",
+    ),
     "rpc-pdu": (
         "gromoxd.rpc.pdu:decode",
         "A PDU of connection-oriented RPC: bind, request, response, fault and others.",
     ),
-    "rts": ("gromoxd.rpc.rts:decode", "An RTS PDU of RPC over HTTP."),
+    "rts": ("gromoxd.cli.wirekinds:rts", "An RTS PDU of RPC over HTTP."),
     "sort": ("gromoxd.mapi.sorting:SortOrderSet.decode", "A sort order with its categories."),
     "state": ("gromoxd.mapi.state:SyncState.decode", "The ICS state at the end of a download."),
     "task-recurrence": ("gromoxd.mapi.recurrence:RecurrencePattern.decode", "PidLidTaskRecurrence."),

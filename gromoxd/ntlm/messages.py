@@ -113,10 +113,11 @@ class Challenge:
     def encode(self) -> bytes:
         """The message; its target name in UTF-16, or in ASCII where OEM characters were agreed on."""
         charset = "utf-16-le" if self.flags & Flags.UNICODE else "ascii"
-        name, info = self.target.encode(charset, "replace"), encode_pairs(self.pairs)
+        name = self.target.encode(charset, "replace")
+        info = encode_pairs(self.pairs) if self.flags & Flags.TARGET_INFO else b""
         head = _HEAD.pack(SIGNATURE, 2) + _FIELDS.pack(len(name), len(name), 56)
         head += struct.pack("<I8s8x", self.flags, self.challenge)
-        head += _FIELDS.pack(len(info), len(info), 56 + len(name)) + self.version
+        head += _FIELDS.pack(len(info), len(info), 56 + len(name) if info else 0) + self.version
         return head + name + info
 
     @classmethod

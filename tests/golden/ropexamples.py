@@ -176,6 +176,19 @@ EXAMPLES: dict[str, Example] = {
     "oxomsg-4.1.1": _request(
         "MS-OXOMSG 4.1.1", "32 00 02 00", "RopSubmitMessage", InputHandleIndex=2, SubmitFlags=0,
     ),
+    "oxomsg-4.1.2": _response(
+        "MS-OXOMSG 4.1.2", "32 02 00000000", "RopSubmitMessage", InputHandleIndex=2, ReturnValue=0,
+    ),
+    "oxomsg-4.3.1": _request(
+        "MS-OXOMSG 4.3.1", "34 00 00 0100 0003b479ca47 0100 0003b7e65fa7", "RopAbortSubmit",
+        InputHandleIndex=0, FolderId="0001-0003B479CA47", MessageId="0001-0003B7E65FA7",
+    ),
+    "oxomsg-4.3.2": _response(
+        "MS-OXOMSG 4.3.2", "34 00 00000000", "RopAbortSubmit", InputHandleIndex=0, ReturnValue=0,
+    ),
+    "oxomsg-4.6.1.2": _response(
+        "MS-OXOMSG 4.6.1.2", "47 00 00000000", "RopSetSpooler", InputHandleIndex=0, ReturnValue=0,
+    ),
     "oxomsg-4.6.6.2": _response(
         "MS-OXOMSG 4.6.6.2", "48 00 00000000", "RopSpoolerLockMessage", InputHandleIndex=0, ReturnValue=0,
     ),

@@ -1,7 +1,8 @@
 """A small splitter of ROP buffers ([MS-OXCROPS] 2.2): what is in them goes through the codecs of `gromoxd.mapi`.
 
-The product reads ROPs elsewhere; here a table says which fields each of them has, so that examples of whole buffers
-can be taken apart and put together again. Ids are shown as the documents print them: "0001-00000E915212".
+The product reads them with `gromoxd.rop`, of which this knows nothing: here a table says which fields each of them
+has, so that examples of whole buffers can be taken apart and put together again. Ids are shown as the documents print
+them: "0001-00000E915212".
 """
 
 from __future__ import annotations
@@ -212,6 +213,7 @@ REQUESTS: dict[int, tuple[str, tuple[Field, ...]]] = {
     0x31: ("RopGetSearchCriteria", (INPUT, u8("UseUnicode"), u8("IncludeRestriction"), u8("IncludeFolders"))),
     0x32: ("RopSubmitMessage", (INPUT, u8("SubmitFlags"))),
     0x33: ("RopMoveCopyMessages", (SOURCE, DEST, eids("MessageIds"), u8("WantAsynchronous"), u8("WantCopy"))),
+    0x34: ("RopAbortSubmit", (INPUT, eid("FolderId"), eid("MessageId"))),
     0x35: ("RopMoveFolder", (SOURCE, DEST, u8("WantAsynchronous"), *_FOLDER_NAME)),
     0x36: ("RopCopyFolder", (SOURCE, DEST, u8("WantAsynchronous"), u8("WantRecursive"), *_FOLDER_NAME)),
     0x3E: ("RopGetPermissionsTable", (INPUT, OUTPUT, u8("TableFlags"))),
@@ -232,9 +234,12 @@ RESPONSES: dict[int, tuple[str, tuple[Field, ...]]] = {
     0x1E: ("RopDeleteMessages", (INPUT, u32("ReturnValue"), _PARTIAL)),
     0x2B: ("RopOpenStream", (OUTPUT, u32("ReturnValue"), u32("StreamSize"))),
     0x30: ("RopSetSearchCriteria", (INPUT, u32("ReturnValue"))),
+    0x32: ("RopSubmitMessage", (INPUT, u32("ReturnValue"))),
+    0x34: ("RopAbortSubmit", (INPUT, u32("ReturnValue"))),
     0x35: ("RopMoveFolder", (SOURCE, u32("ReturnValue"), _PARTIAL)),
     0x36: ("RopCopyFolder", (SOURCE, u32("ReturnValue"), _PARTIAL)),
     0x3F: ("RopGetRulesTable", (OUTPUT, u32("ReturnValue"))),
+    0x47: ("RopSetSpooler", (INPUT, u32("ReturnValue"))),
     0x48: ("RopSpoolerLockMessage", (INPUT, u32("ReturnValue"))),
     0x56: ("RopGetPropertyIdsFromNames", (INPUT, u32("ReturnValue"), numbers("PropertyIds"))),
 }
