@@ -15,3 +15,13 @@ class AddressBookSettings:
     addressbook_interval: float = setting(
         300.0, "How often the directory is looked at for changes to the address book.", kind="span", low=5, high=86400
     )
+
+
+@component("http.cfg", "Names that Outlook knows people by.")
+@dataclass(frozen=True)
+class OrganisationSettings:
+    """The address book, offline or not, and all protocols that tell DNs."""
+
+    x500_org_name: str = setting(
+        "Gromox default", "Organisation in the names that Outlook knows users by. Never change it later.", kind="str"
+    )

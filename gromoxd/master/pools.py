@@ -93,7 +93,7 @@ SETTINGS_MODULES = (
     "gromoxd.exmdb.settings", "gromoxd.directory.settings", "store.settings", "workers.common.settings",
     "workers.imap.settings", "workers.pop3.settings", "workers.lmtp.settings", "workers.http.settings",
     "workers.http.emsmdb.settings", "workers.relay.settings", "workers.http.autodiscover.settings",
-    "gromoxd.addressbook.settings", "workers.http.rpch.settings",
+    "gromoxd.addressbook.settings", "gromoxd.oab.settings", "workers.http.rpch.settings",
 )  # fmt: skip
 """Modules that only declare settings: the master loads them so that it can judge whole files."""
 

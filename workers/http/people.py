@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from gromoxd.addressbook.settings import OrganisationSettings
 from gromoxd.context import ConfigView
 from gromoxd.directory import dn
 from gromoxd.directory.model import Domain, User
 from gromoxd.directory.service import Directory
-from workers.http.settings import HttpSettings
 
 
 class People:
@@ -18,7 +18,7 @@ class People:
     @property
     def organisation(self) -> str:
         """The organisation in DNs."""
-        return self._config.get(HttpSettings).x500_org_name
+        return self._config.get(OrganisationSettings).x500_org_name
 
     def dn_of(self, user: User) -> str:
         """The DN of a user."""

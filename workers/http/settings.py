@@ -59,6 +59,3 @@ class HttpSettings:
     default_domain: str = setting("", "Domain of user names without one; empty: they are alternate names.", kind="str")
     http_show_version: bool = setting(False, "Tell the version on the page at /.", kind="bool")
     reported_server_version: str = setting("15.00.0847.4040", "Version of Exchange told to clients.", kind="str")
-    x500_org_name: str = setting(
-        "Gromox default", "Organisation in the names that Outlook knows users by. Never change it later.", kind="str"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
@@ -20,10 +21,13 @@ RETRY = 15.0
 
 
 class Refresher:
-    """`start` looks at once, `reload` too; then every `addressbook_interval`."""
+    """`start` looks at once, `reload` too; then every `addressbook_interval`. `looked` is called after each look."""
 
-    def __init__(self, site: str, directory: Directory, config: ConfigView) -> None:
+    def __init__(
+        self, site: str, directory: Directory, config: ConfigView, looked: Callable[[bool], None] | None = None
+    ) -> None:
         self._site, self._directory, self._config = site, directory, config
+        self._looked = looked
         self._wanted = Event()
         self._greenlet: gevent.Greenlet[..., None] | None = None
         self._built = ""
@@ -41,8 +45,11 @@ class Refresher:
 
     def _run(self) -> None:
         while True:
+            reloaded = self._wanted.is_set()
             self._wanted.clear()
             good = self.look()
+            if self._looked is not None:
+                self._looked(reloaded)
             interval = self._config.get(AddressBookSettings).addressbook_interval
             self._wanted.wait(interval if good else min(RETRY, interval))
 

@@ -18,6 +18,7 @@ from workers.relay.control import Control
 from workers.relay.disk import Disk
 from workers.relay.engine import Engine
 from workers.relay.local import Local
+from workers.relay.oab import Publisher
 from workers.relay.pull import Puller
 from workers.relay.remote import Remote
 from workers.relay.settings import RelaySettings
@@ -47,7 +48,10 @@ def main(ctx: WorkerContext) -> None:
         ctx.site, services.directory, services.exmdb, disk, engine, local, settings, hostname, time.time
     )  # fmt: skip
     control = Control(ctx.site, disk, engine, hostname, time.time)
-    refresher = Refresher(ctx.site, services.directory, ctx.config)
+    publisher = Publisher(ctx.site, ctx.config)
+    refresher = Refresher(
+        ctx.site, services.directory, ctx.config, lambda reloaded: publisher.look(now=reloaded)
+    )  # fmt: skip
 
     def reload() -> None:
         _check(settings())
@@ -60,7 +64,9 @@ def main(ctx: WorkerContext) -> None:
     control.start()
     puller.start()
     refresher.start()
+    publisher.start()
     engine.run()
+    publisher.stop()
     refresher.stop()
     puller.stop()
     control.stop()

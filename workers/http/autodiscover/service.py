@@ -12,6 +12,7 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb.api import MailboxRef
 from gromoxd.exmdb.storecalls import OpenStore
 from gromoxd.mapi.permissions import FREE_BUSY, Rights
+from gromoxd.oab.names import book_guid
 from workers.http.autodiscover.settings import AutodiscoverSettings
 from workers.http.front import Request
 from workers.http.site import Site
@@ -131,7 +132,7 @@ class Service:
             host=name, ssl=secure,
             emsmdb=own("emsmdb", f"/mapi/emsmdb/?MailboxId={box}"), nspi=own("nspi", f"/mapi/nspi/?MailboxId={box}"),
             rpc=name if "rpc" in self._offers else "",
-            ews=own("ews", "/EWS/Exchange.asmx", settings.autodiscover_ews_url), oab=own("oab", "/OAB/"),
+            ews=own("ews", "/EWS/Exchange.asmx", settings.autodiscover_ews_url), oab=own("oab", _oab_path(box)),
             activesync=own("activesync", "/Microsoft-Server-ActiveSync", settings.autodiscover_eas_url),
             web=own("web", "/web/", settings.autodiscover_web_url),
             dav=own("dav", "/dav/", settings.autodiscover_dav_url),
@@ -141,3 +142,9 @@ class Service:
     def _outside(self, home: str) -> str:
         server = self._directory.server(home) if home else None
         return server.extname if server is not None else ""
+
+
+def _oab_path(box: str) -> str:
+    """The offline address book of the domain of a mailbox; without one, the book of whoever asks."""
+    found = dn.parse_mailbox_id(box)
+    return f"/OAB/{book_guid(found.domain_id)}/" if found is not None else "/OAB/"
