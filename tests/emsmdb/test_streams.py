@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gromoxd.errors import Ec
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.cursor import Cursor
@@ -199,6 +201,23 @@ def test_octets_go_from_stream_to_stream(alice: Client) -> None:
     (answer,) = alice.run(w.CopyToStream(0, STREAM, 40, 4))
     assert answer == w.CopyToStreamNullDestination(STREAM, Ec.ecDstNullObject, 40, 0, 0)
     assert alice.fails(w.CopyToStream(0, STREAM, MESSAGE, 4)) == Ec.ecNotSupported
+
+
+def test_others_have_their_turn_while_much_is_copied(alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(alice)
+    stream(alice, p.PidTagHtml)
+    content = bytes(range(256)) * (5 << 12)  # 5 MiB
+    for at in range(0, len(content), 0x7F00):
+        wrote(alice, content[at : at + 0x7F00])
+    seek(alice, 0)
+    create(alice, index=OTHER)
+    stream(alice, p.PidTagHtml, index=OTHER, output=CLONE)
+    turns: list[int] = []
+    monkeypatch.setattr(alice.session, "pause", lambda: turns.append(size(alice, CLONE)))
+    found = alice.one(w.CopyToStream(0, STREAM, CLONE, len(content)), w.CopyToStreamResponse)
+    assert (found.read_byte_count, found.written_byte_count) == (5 << 20, 5 << 20)
+    assert turns == [n << 20 for n in range(1, 5)]
+    assert (seek(alice, -3, 2, CLONE), reads(alice, 9, CLONE)) == ((5 << 20) - 3, b"\xfd\xfe\xff")
 
 
 def test_clones_share_octets_and_not_their_pointers(alice: Client) -> None:

@@ -6,6 +6,7 @@ on; when it is stored, the object's saving (a folder's stream: `commit`) decides
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
@@ -124,8 +125,13 @@ class Stream:
         self.position = position
         return position
 
-    def copy_to(self, destination: Stream, length: int) -> tuple[int, int]:
-        """Copy octets from pointer to pointer: how many were read and written ([MS-OXCPRPT] 2.2.22, 3.2.5.19)."""
+    def copy_to(
+        self, destination: Stream, length: int, pause: Callable[[], object] = lambda: None
+    ) -> tuple[int, int]:  # fmt: skip
+        """Copy octets from pointer to pointer: how many were read and written ([MS-OXCPRPT] 2.2.22, 3.2.5.19).
+
+        `pause` is called after each COPY_PIECE, lest a long value keep everybody waiting.
+        """
         done = 0
         while done < length:
             piece = self.read(min(COPY_PIECE, length - done))
@@ -133,6 +139,8 @@ class Stream:
                 break
             destination.write(piece)
             done += len(piece)
+            if done < length:
+                pause()
         return done, done
 
     def commit(self) -> None:

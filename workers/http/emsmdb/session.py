@@ -111,6 +111,10 @@ class Session:
             self._forget(number)
         self.pending.clear()
 
+    def pause(self) -> None:
+        """Let the others of this process have their turn; for what works long without asking a store."""
+        self.site.services.run_blocking(_nothing)
+
     # ------------------------------------------------------------------------------------------ execution
 
     def execute(self, rops: bytes, handles: list[int], room: int) -> bytes:
@@ -208,6 +212,10 @@ class Session:
                 raise WireError("too many ROPs", cursor.at)
             found.append((cursor.at, read_request(cursor, self.is_public)))
         return found
+
+
+def _nothing() -> None:
+    """What a thread does while the others have their turn."""
 
 
 families.load()  # at the end: families know this module

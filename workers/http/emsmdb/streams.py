@@ -162,7 +162,8 @@ def copy_to_stream(call: Call, request: w.CopyToStream) -> w.CopyToStreamRespons
     length = min(request.byte_count, max(source.stream.size - source.stream.position, 0))
     source.may(call, length, False)
     destination.may(call, length, True)
-    return w.CopyToStreamResponse(request.index, 0, *source.stream.copy_to(destination.stream, length))
+    copied = source.stream.copy_to(destination.stream, length, call.session.pause)
+    return w.CopyToStreamResponse(request.index, 0, *copied)
 
 
 # ---------------------------------------------------------------------------------------------- size and position
