@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,16 +49,17 @@ class Profile:
         )
         self.link.connect(self.account.dn)
         self.session = Session(self.link)
+        self._logons = itertools.count()  # another logon of the same number would take the place of the first
         return self.session
 
-    def store(self, dn: str = "", *, open_flags: int = HOME_LOGON | USE_PER_MDB, logon_id: int = 0) -> Store:
+    def store(self, dn: str = "", *, open_flags: int = HOME_LOGON | USE_PER_MDB) -> Store:
         """Log on to a private store, one's own without a DN."""
-        rop = r.Logon(PRIVATE, open_flags, dn or self.account.dn, logon_id)
+        rop = r.Logon(PRIVATE, open_flags, dn or self.account.dn, next(self._logons))
         return Store(self.session, rop, self.session.one(rop))
 
-    def public(self, dn: str = "", *, logon_id: int = 1) -> Store:
+    def public(self, dn: str = "") -> Store:
         """Log on to the public store."""
-        rop = r.Logon(0, PUBLIC | USE_PER_MDB, dn, logon_id)
+        rop = r.Logon(0, PUBLIC | USE_PER_MDB, dn, next(self._logons))
         return Store(self.session, rop, self.session.one(rop))
 
     def close(self) -> None:

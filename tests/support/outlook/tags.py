@@ -14,6 +14,7 @@ SentRepresentingName, SentRepresentingEmail, SentRepresentingAddressType = 0x004
 FlagStatus, IconIndex, LastVerbExecuted = 0x10900003, 0x10800003, 0x10810003
 InternetMessageId, TransportHeaders = 0x1035001F, 0x007D001F
 DeferredSendTime, DeleteAfterSubmit, SentMailEntryId = 0x3FEF0040, 0x0E01000B, 0x0E0A0102
+SendRichInfo = 0x3A40000B
 SourceKey, ParentSourceKey, ChangeKey, PredecessorChangeList = 0x65E00102, 0x65E10102, 0x65E20102, 0x65E30102
 FolderId, Mid, ParentFolderId, ChangeNumber, Associated = 0x67480014, 0x674A0014, 0x67490014, 0x67A40014, 0x67AA000B
 InstId, InstanceNum, Depth, RowType = 0x674D0014, 0x674E0003, 0x30050003, 0x0FF50003

@@ -10,7 +10,7 @@ import urllib.parse
 import uuid
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import Self
 
 from tests.support.outlook.wire import Bad, Reader, u16, u32, z
 
@@ -65,9 +65,9 @@ class Endpoint:
             self._connection.close()
         self._connection = None
 
-    def another(self) -> Endpoint:
+    def another(self) -> Self:
         """Another connection of the same session context, for a request that waits."""
-        made = Endpoint.__new__(Endpoint)
+        made = type(self).__new__(type(self))
         made.__dict__.update(self.__dict__, _connection=None)  # the cookies are the same dict
         return made
 
@@ -271,7 +271,7 @@ class Waiter:
     """NotificationWait in a thread: `events` are the times at which the server said that there is something."""
 
     def __init__(self, link: MapiHttp) -> None:
-        self._link: Any = link.another()
+        self._link = link.another()
         self._link.timeout = 400.0
         self.error: BaseException | None = None
         self.pending = False
@@ -281,7 +281,7 @@ class Waiter:
 
     def _run(self) -> None:
         try:
-            self.pending = MapiHttp.wait(self._link)
+            self.pending = self._link.wait()
         except BaseException as error:  # noqa: BLE001  # it is the test's
             self.error = error
         finally:

@@ -128,7 +128,7 @@ def _user_entry_id(call: Call, logon: Logon) -> bytes:
     return AddressBookEntryId(call.session.site.people.dn_of(call.session.user)).encode()
 
 
-def _owner(call: Call, logon: Logon) -> User | None:
+def owner_of(call: Call, logon: Logon) -> User | None:
     """The store knows its owner's address only."""
     if logon.public:
         return None
@@ -140,13 +140,13 @@ def _owner(call: Call, logon: Logon) -> User | None:
 
 def _owner_entry_id(call: Call, logon: Logon) -> bytes | None:
     """Of the address book."""
-    user = _owner(call, logon)
+    user = owner_of(call, logon)
     return None if user is None else AddressBookEntryId(call.session.site.people.dn_of(user)).encode()
 
 
 def _owner_name(call: Call, logon: Logon) -> str | None:
     """The name that others see ([MS-OXCSTOR] 2.2.2.1.1.8)."""
-    user = _owner(call, logon)
+    user = owner_of(call, logon)
     return None if user is None else call.session.site.services.directory.profile(user).display_name or None
 
 

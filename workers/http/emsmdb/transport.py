@@ -24,6 +24,7 @@ from gromoxd.rop import transport as w
 from workers.common.sending import represented
 from workers.http.emsmdb import correspondents
 from workers.http.emsmdb.dispatch import Call, handles
+from workers.http.emsmdb.holders import owner_of
 from workers.http.emsmdb.objects import Logon, Message
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ _ORIGINATORS: Final = (
         p.PidTagSentRepresentingSmtpAddress, p.PidTagSentRepresentingAddressType,
         p.PidTagSentRepresentingEmailAddress,
     ),
+)  # fmt: skip
+_AUTHOR: Final = (
+    p.PidTagSentRepresentingName, p.PidTagSentRepresentingEntryId, p.PidTagSentRepresentingEmailAddress,
+    p.PidTagSentRepresentingSmtpAddress,
 )  # fmt: skip
 _DELETED_OR_MOVED: Final = [p.PidTagDeleteAfterSubmit, p.PidTagTargetEntryId, p.PidTagSentMailEntryId]
 
@@ -71,6 +76,7 @@ def _submit(call: Call, opened: Message, *, stays: bool) -> None:
     if message.writable:
         correspondents.complete(call.session, message)
         _resolve(call.session, message)
+        _introduce(call, logon, message)
     send_as = _sends_as(call, message)
     if message.writable and (message.dirty or not message.mid):
         message.save()
@@ -95,6 +101,22 @@ def _resolve(session: Session, message: WorkingMessage) -> None:
                 rows[number] = new
     if rows:
         message.modify_recipients(rows)
+
+
+def _introduce(call: Call, logon: Logon, message: WorkingMessage) -> None:
+    """Who sends, and for whom where the message is silent ([MS-OXOMSG] 3.3.5.1.3); the store knows no names."""
+    directory, user = call.session.site.services.directory, call.session.user
+    named: Bag = {
+        p.PidTagSenderName: directory.profile(user).display_name or user.username,
+        p.PidTagSenderSmtpAddress: user.username,
+    }  # fmt: skip
+    owner = owner_of(call, logon)
+    if owner is not None and all(message.value(tag) is None for tag in _AUTHOR):
+        named[p.PidTagSentRepresentingName] = directory.profile(owner).display_name or owner.username
+        named[p.PidTagSentRepresentingSmtpAddress] = owner.username
+    changed = {tag: value for tag, value in named.items() if message.value(tag) != value}
+    if changed:
+        message.set(changed)
 
 
 def _sends_as(call: Call, message: WorkingMessage) -> bool:
