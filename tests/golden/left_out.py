@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-_OAB = "offline address book; comes with the address book"
-
-LEFT_OUT: dict[str, str] = {
-    "oab2-browse": _OAB,
-    "oab3-browse": _OAB,
-    "oab-anr": _OAB,
-    "oab2-mszip": _OAB,
-}
+LEFT_OUT: dict[str, str] = {}
 """By the id under which the collection of examples beside this project has them."""
 
 PRINTED_IN_PART: dict[str, str] = {

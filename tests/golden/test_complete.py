@@ -13,6 +13,7 @@ from tests.golden.left_out import LEFT_OUT, PRINTED_IN_PART
 from tests.golden.test_properties import RTF
 from tests.mapi.structures.calendar import WEDNESDAYS_DAMAGED
 from tests.ntlm.test_golden import EXAMPLES as NTLM
+from tests.oab.captures import OAB
 from tests.rop.captures import CALLS, LZ77
 from tests.rpc.test_golden import RPC_BIND_NSPI, RTS
 
@@ -28,6 +29,7 @@ def carried() -> dict[str, bytes]:
         **NTLM,
         **{name: bytes.fromhex(octets) for name, octets in RTS.items()},
         "rpc-bind-nspi": RPC_BIND_NSPI,
+        **OAB,
         "oxctabl-4.5.3.2": ropexamples.TABLE_PREFIX,
         "oxorule-4.2.1d": ropexamples.HANDLES,
         "oxocal-forum": WEDNESDAYS_DAMAGED,
