@@ -1,6 +1,6 @@
 """Canonical prefix codes as LZX has them: lengths for frequencies, codes for lengths, tables to decode with. Pure.
 
-[MS-PATCH] 2.5.
+[MS-PATCH] 2.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Match(NamedTuple):
 
 
 def compress(data: bytes, reference: bytes = b"") -> bytes:
-    """An LZXD stream that expands to `data`, for who has `reference` ([MS-PATCH] 2.1). Not more than 16 MiB."""
+    """An LZXD stream that expands to `data`, for who has `reference`. Not more than 16 MiB."""
     if len(data) > LARGEST:
         raise ValueError("too large for one block")
     buffer, start = reference + data, len(reference)
@@ -208,7 +208,7 @@ class _Writer:
 
 
 def _extra(extra: int) -> str:
-    """How long a match is beyond 257 octets ([MS-PATCH] 2.6.7)."""
+    """How long a match is beyond 257 octets."""
     if extra < 0x100:
         return f"0{extra:08b}"
     if extra < 0x500:
@@ -219,7 +219,7 @@ def _extra(extra: int) -> str:
 
 
 def _chunk(bits: str) -> bytes:
-    """A chunk with its size: 16-bit words, the first bit the highest ([MS-PATCH] 2.2, 2.3.1)."""
+    """A chunk with its size: 16-bit words, the first bit the highest."""
     bits += "0" * (-len(bits) % 16)
     words = array("H", int(bits, 2).to_bytes(len(bits) // 8, "big"))
     if sys.byteorder == "little":
@@ -234,7 +234,7 @@ def _swapped(words: array[int]) -> bytes:
 
 
 def _trees(main: Sequence[int], length: Sequence[int]) -> str:
-    """The code lengths of both trees ([MS-PATCH] 2.6.3): literals and matches of the main one apart."""
+    """The code lengths of both trees: literals and matches of the main one apart."""
     return _tree(main[:LITERALS]) + _tree(main[LITERALS:]) + _tree(length)
 
 

@@ -1,20 +1,21 @@
-"""The figures of LZX DELTA that both directions need ([MS-PATCH] 2.3 to 2.7). Pure."""
+"""The figures of LZX DELTA that both directions need ([MS-PATCH]). Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
 FRAME: Final = 1 << 15
-"""Octets of a chunk but the last: no match goes beyond its end ([MS-PATCH] 2.3.1)."""
+"""Octets of a chunk but the last: no match goes beyond its end."""
 LITERALS: Final = 256
 LENGTH_SYMBOLS: Final = 249
 PRETREE_SYMBOLS: Final = 20
 PRETREE_LONGEST: Final = 15
 SHORTEST: Final = 2
 PRIMARY: Final = 7
-"""Lengths in the main tree ([MS-PATCH] 2.6.1)."""
+"""Lengths in the main tree."""
 LONGEST_PLAIN: Final = 257
 VERBATIM, ALIGNED, UNCOMPRESSED = 1, 2, 3
+"""Kinds of blocks ([MS-PATCH] 2.3.2)."""
 SMALLEST_WINDOW, LARGEST_WINDOW = 17, 25
 _SLOTS: Final = {17: 34, 18: 36, 19: 38, 20: 42, 21: 50, 22: 66, 23: 98, 24: 162, 25: 290}
 
@@ -31,7 +32,7 @@ def _footers() -> tuple[list[int], list[int]]:
 
 
 FOOTER_BITS, FOOTER_BASE = _footers()
-"""By position slot ([MS-PATCH] 2.6.4)."""
+"""By position slot."""
 
 
 def window_bits(reference: int, size: int) -> int:

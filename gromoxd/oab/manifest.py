@@ -1,4 +1,4 @@
-"""oab.xml: which files there are ([MS-OXWOAB] 2.2). Pure."""
+"""oab.xml: which files there are ([MS-OXWOAB] 2). Pure."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _RAW: Final = Table([0])
 
 
 class _Bits:
-    """16-bit words, the first bit the highest ([MS-PATCH] 2.2)."""
+    """16-bit words, the first bit the highest."""
 
     __slots__ = ("at", "count", "data", "held", "size")
 
@@ -106,7 +106,7 @@ class _Stream:
     # ------------------------------------------------------------------------------------------ blocks
 
     def _block(self) -> None:
-        """The head of a block ([MS-PATCH] 2.5.1)."""
+        """The head of a block."""
         bits = self.bits
         if self.odd:
             bits.octets(1)
@@ -131,7 +131,7 @@ class _Stream:
         self.tables = Table(self.main), Table(self.length), aligned
 
     def _lengths(self, lengths: list[int], at: int, end: int) -> None:
-        """Code lengths as differences from those before ([MS-PATCH] 2.6.3)."""
+        """Code lengths as differences from those before."""
         bits = self.bits
         pretree = Table([bits.take(4) for _ in range(PRETREE_SYMBOLS)])
         while at < end:
@@ -192,7 +192,7 @@ class _Stream:
             out += (piece * (size // offset + 1))[:size]
 
     def _offset(self, slot: int) -> int:
-        """The offset of a match; the last three are known by slots ([MS-PATCH] 2.6.2)."""
+        """The offset of a match; the last three are known by slots."""
         recent, bits = self.recent, self.bits
         if slot < 3:
             recent[0], recent[slot] = recent[slot], recent[0]
@@ -208,7 +208,7 @@ class _Stream:
         return offset
 
     def _extra(self) -> int:
-        """[MS-PATCH] 2.6.7."""
+        """How much longer than 257 octets a match is."""
         take = self.bits.take
         if not take(1):
             return take(8)

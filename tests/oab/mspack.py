@@ -1,4 +1,7 @@
-"""libmspack's reader of these containers, by ctypes: a foreign one. `LIBRARY` is None where it is not installed."""
+"""libmspack's reader of these containers, by ctypes: a foreign one.
+
+`LIBRARY` is None where it is not installed: one test is skipped then, loudly; others compare less.
+"""
 
 from __future__ import annotations
 
