@@ -372,13 +372,17 @@ class Collector:
 
     def put(
         self, props: Mapping[int, Any], key: bytes = b"", *, fail_on_conflict: bool = False, modified: int = 0,
-        associated: bool = False,
+        associated: bool = False, keys: tuple[bytes, bytes] | None = None,
     ) -> bytes:  # fmt: skip
-        """A new message, or a new version of one; its source key. RopError ecSyncConflict (0x80040802)."""
+        """A new message, or a new version of one; its source key. RopError 0x80040802: there is a conflict.
+
+        `keys`: change key and predecessors of an upload that is tried again.
+        """
         had = self.box.messages.get(key)
         key = key or self.replica.new_key()
         change = self.replica.change_key()
         pcl = pcl_of(had.pcl if had else b"", change)
+        change, pcl = keys or (change, pcl)
         header = {
             t.SourceKey: key, t.LastModificationTime: modified or 0x01DC_0000_0000_0000, t.ChangeKey: change,
             t.PredecessorChangeList: pcl,

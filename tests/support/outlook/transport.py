@@ -288,11 +288,11 @@ class Waiter:
             self.at = time.perf_counter()
             self._link.close()
 
-    def result(self, seconds: float = 10.0) -> float:
-        """When it was answered; AssertionError when it is not, or says that there is nothing."""
+    def result(self, seconds: float = 10.0, *, pending: bool = True) -> float:
+        """When it was answered; AssertionError when it is not, or says otherwise whether there is something."""
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"NotificationWait was not answered within {seconds} s"
         if self.error is not None:
             raise self.error
-        assert self.pending
+        assert self.pending is pending
         return self.at
