@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from gromoxd.errors import Ec
 from gromoxd.exmdb import tables as t
 from gromoxd.exmdb.names import MakePropertyIds, Name
 from gromoxd.exmdb.working import WorkingMessage
 from gromoxd.mapi import proptags as p
-from gromoxd.mapi.ids import eid_int
+from gromoxd.mapi.ids import eid_int, eid_split
 from gromoxd.rop import folders as rf
+from gromoxd.rop import progress as pr
+from gromoxd.rop import properties as rp
 from tests.emsmdb.world import BOB, DOMAIN, INBOX, IPM, PUBLIC_IPM, SENT, Client, EmsmdbWorld
 from workers.http.emsmdb import transferring
 
@@ -71,8 +74,6 @@ def test_a_folder_is_copied_with_what_is_in_it(both: Client, world: EmsmdbWorld)
     both.folder(IPM, 6)
     top = both.one(rf.CreateFolder(0, 6, 7, 1, True, False, 0, "Top", "note"), rf.CreateFolderResponse).folder_id
     below = both.one(rf.CreateFolder(0, 7, 8, 1, True, False, 0, "Below", ""), rf.CreateFolderResponse).folder_id
-    from gromoxd.mapi.ids import eid_split
-
     write(world, eid_split(top)[1], "one")
     write(world, eid_split(below)[1], "two")
     write(world, eid_split(below)[1], "hidden", associated=True)
@@ -98,3 +99,102 @@ def test_what_may_not_be_read_stays(world: EmsmdbWorld, bob: Client) -> None:
         rf.MoveCopyMessagesResponse(2, 0, True)
     ]
     assert list(transferring.list_messages(world.account(BOB), SENT)) == []
+
+
+# ---------------------------------------------------------------------------------------------- folders by RopCopyTo
+
+
+def make(client: Client, parent: int, output: int, name: str, number: int = 0) -> int:
+    """A folder's number."""
+    made = client.one(rf.CreateFolder(number, parent, output, 1, True, False, 0, name, ""), rf.CreateFolderResponse)
+    return eid_split(made.folder_id)[1]
+
+
+def kinds(world: EmsmdbWorld, fid: int, owner: str = "alice@example.test") -> tuple[int, int, int]:
+    """How many messages, associated messages and subfolders a folder has."""
+    account = world.account(owner)
+    return (
+        len(list(transferring.list_messages(account, fid))),
+        len(list(transferring.list_messages(account, fid, t.ASSOCIATED))),
+        len(list(transferring.list_folders(account, fid))),
+    )
+
+
+@pytest.fixture
+def filled(world: EmsmdbWorld, both: Client) -> Client:
+    """`both`, with a folder at 6 that has one of each, its subfolder at 7, and an empty folder at 8."""
+    both.folder(IPM, 9)
+    source = make(both, 9, 6, "Source")
+    below = make(both, 6, 7, "Below")
+    for fid in (source, below):
+        write(world, fid, "shown")
+    write(world, source, "hidden", associated=True)
+    make(both, 9, 8, "Destination")
+    return both
+
+
+def number_of(client: Client, index: int) -> int:
+    return int(getattr(client.session.objects[client.handles[index]], "fid"))  # noqa: B009
+
+
+@pytest.mark.parametrize(
+    ("subs", "excluded", "expected"),
+    [
+        (True, [], (1, 1, 1)),
+        (False, [], (0, 0, 0)),
+        (True, [p.PidTagContainerContents], (0, 1, 1)),
+        (True, [p.PidTagContainerHierarchy], (1, 1, 0)),
+        (True, [p.PidTagFolderAssociatedContents], (1, 0, 1)),
+    ],
+)
+def test_a_folder_is_copied_into_another(
+    filled: Client, world: EmsmdbWorld, subs: bool, excluded: list[int], expected: tuple[int, int, int]
+) -> None:
+    told = filled.run(rp.CopyTo(0, 6, 8, False, subs, 0, [p.PidTagDisplayName, *excluded]))
+    assert told == [rp.CopyToResponse(6, 0, [])]
+    fid = number_of(filled, 8)
+    assert kinds(world, fid) == expected
+    if expected[2]:
+        (below,) = transferring.list_folders(world.account(), fid)
+        assert kinds(world, below) == (1, 0, 0)
+    assert kinds(world, number_of(filled, 6)) == (1, 1, 1)
+
+
+def test_a_folder_is_copied_into_one_of_another_store(filled: Client, world: EmsmdbWorld) -> None:
+    world.grant(IPM, "alice@example.test", 0x5FB, BOB)
+    filled.folder(IPM, 10, 2, 1)
+    there = make(filled, 10, 11, "There", 1)
+    told = filled.run(rp.CopyTo(0, 6, 11, True, True, 0, [p.PidTagDisplayName]))
+    assert told == [rp.CopyToResponse(6, 0, [])]
+    assert kinds(world, there, BOB) == (1, 1, 1)
+
+
+def test_a_folder_is_not_copied_into_itself_or_what_is_in_it(filled: Client, world: EmsmdbWorld) -> None:
+    deep = make(filled, 7, 12, "Deep")
+    for index in (6, 7, 12):
+        if index == 6:
+            filled.folder(number_of(filled, 6), 13)
+        told = filled.fails(rp.CopyTo(0, 6, 13 if index == 6 else index, False, True, 0, [p.PidTagDisplayName]))
+        assert told == Ec.ecFolderCycle
+    assert kinds(world, deep) == (0, 0, 0)
+    assert filled.fails(rp.CopyTo(0, 6, 5, False, True, 0, [])) == Ec.ecNotSupported
+
+
+def test_what_is_left_alone_is_a_problem(filled: Client, world: EmsmdbWorld) -> None:
+    make(filled, 8, 12, "below")
+    (told,) = filled.run(rp.CopyTo(0, 6, 8, False, True, 0, [p.PidTagDisplayName]))
+    assert isinstance(told, rp.CopyToResponse)
+    assert [(one.tag, one.code) for one in told.problems] == [(p.PidTagContainerHierarchy, Ec.ecError)]
+    assert kinds(world, number_of(filled, 8)) == (1, 1, 1)
+
+
+def test_a_copy_of_a_folder_tells_how_far_it_is(filled: Client, world: EmsmdbWorld) -> None:
+    ticks = iter(range(10_000))
+    filled.session.clock = lambda: next(ticks) * 1.0
+    (told,) = filled.run(rp.CopyTo(0, 6, 8, True, True, 0, [p.PidTagDisplayName]))
+    assert told == pr.ProgressResponse(6, 0, 0, 1, 1)
+    assert kinds(world, number_of(filled, 8)) == (0, 0, 1)
+    while isinstance(told, pr.ProgressResponse):
+        (told,) = filled.run(pr.Progress(0, 6, False))
+    assert told == rp.CopyToResponse(6, 0, [])
+    assert kinds(world, number_of(filled, 8)) == (1, 1, 1)

@@ -121,7 +121,8 @@ def _destination(call: Call, index: int) -> Folder:
     return found
 
 
-def _same_store(one: ServerObject, other: ServerObject) -> bool:
+def same_store(one: ServerObject, other: ServerObject) -> bool:
+    """Whether two objects are of one mailbox, maybe of several logons."""
     return one.logon.account.mailbox == other.logon.account.mailbox
 
 
@@ -155,16 +156,17 @@ def _mids(logon: Logon, ids: list[int]) -> list[int]:
 def move_copy_messages(call: Call, request: w.MoveCopyMessages) -> Response:
     """[MS-OXCFOLD] 3.2.5.6."""
     source, destination = call.object(Folder), _destination(call, request.destination)
-    steps = _move(source, destination, request.message_ids, not request.want_copy)
+    steps = move_messages(source, destination, request.message_ids, move=not request.want_copy)
     return run(call, source, w.MoveCopyMessagesResponse, steps, asynchronous=request.want_asynchronous)
 
 
-def _move(source: Folder, destination: Folder, ids: list[int], move: bool) -> Steps:
+def move_messages(source: Folder, destination: Folder, ids: list[int], *, move: bool) -> Steps:
+    """Move or copy messages that a folder shows."""
     logon = source.logon
     mids = _mids(logon, ids)
     groups = _real(source, mids)
     partial, done = sum(len(one) for _, one in groups) < len(set(ids)), 0
-    if not _same_store(source, destination):
+    if not same_store(source, destination):
         for fid, several in groups:
             partial |= yield from transferring.messages(
                 logon.account, fid, several, destination.logon.account, destination.fid, move=move
@@ -198,7 +200,7 @@ def copy_folder(call: Call, request: w.CopyFolder) -> Response:
 
 def _transfer(source: Folder, destination: Folder, eid: int, name: str, *, recursive: bool, move: bool) -> Steps:
     account, fid = source.logon.account, source.logon.counter(eid)
-    if not _same_store(source, destination):
+    if not same_store(source, destination):
         return (
             yield from transferring.folder(
                 account, fid, destination.logon.account, destination.fid, name, recursive=recursive, move=move

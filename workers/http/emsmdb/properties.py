@@ -22,6 +22,7 @@ from gromoxd.mapi.values import (
 )
 from gromoxd.rop import properties as w
 from gromoxd.rop.codec import Response
+from workers.http.emsmdb import foldercontents
 from workers.http.emsmdb.dispatch import NO_HANDLE, Call, handles
 from workers.http.emsmdb.holders import (
     code_page_of,
@@ -32,7 +33,8 @@ from workers.http.emsmdb.holders import (
     set_props,
     tags_of,
 )
-from workers.http.emsmdb.objects import Message, ServerObject
+from workers.http.emsmdb.objects import Folder, Message, ServerObject
+from workers.http.emsmdb.progress import Steps, run
 
 HEAD: Final = 8
 """Octets of a response before its values."""
@@ -259,7 +261,12 @@ def _delete(call: Call, tags: Sequence[int]) -> list[PropertyProblem]:
 
 @handles(w.CopyTo)
 def copy_to_object(call: Call, request: w.CopyTo) -> Response:
-    """[MS-OXCPRPT] 3.2.5.8. Done at once, however asked for."""
+    """[MS-OXCPRPT] 3.2.5.8. Properties are copied at once, however asked for; what is in a folder, in slices."""
+    source, there = call.object(ServerObject), other_object(call, request.destination)
+    told: list[PropertyProblem] = []
+    steps: Steps | None = None
+    if isinstance(source, Folder) and isinstance(there, Folder):
+        steps = foldercontents.copy(source, there, request.excluded, told)
     problems = _copy(
         call,
         request.destination,
@@ -268,7 +275,13 @@ def copy_to_object(call: Call, request: w.CopyTo) -> Response:
             flags=request.copy_flags,
         ),
     )  # fmt: skip
-    return w.CopyToResponse(request.index, 0, _problems(problems, {}))
+    told += _problems(problems, {})
+    if steps is None or not request.want_sub_objects:
+        return w.CopyToResponse(request.index, 0, told)
+    return run(
+        call, source, lambda index, code, partial_completion: w.CopyToResponse(index, code, told), steps,
+        asynchronous=request.want_asynchronous,
+    )  # fmt: skip
 
 
 @handles(w.CopyProperties)
