@@ -15,7 +15,7 @@ from gromoxd.oab.unlzx import expand
 BLOCK: Final = 256 << 10
 """Octets of a block: what a client must hold at once, and how far back matches reach."""
 LARGEST_BLOCK: Final = 16 << 20
-LARGEST_FILE: Final = 1 << 30
+LARGEST_FILE: Final = 1 << 29
 OAB_HDR: Final = 12
 """Octets of a details file that its checksums leave out."""
 _LZX_HDR, _LZX_BLK = Struct("<IIII"), Struct("<IIII")

@@ -13,6 +13,7 @@ from gromoxd.addressbook.entry import GAL, Kind
 from gromoxd.addressbook.properties import container_dn, linked, value_of
 from gromoxd.addressbook.reader import Book, Item
 from gromoxd.mapi import proptags as tags
+from gromoxd.mapi.evaluate import canonical
 from gromoxd.oab.details import encode_details, encode_record
 from gromoxd.oab.names import book_guid
 from gromoxd.oab.schema import EMAIL, GROUPS, MEMBERS, OBJECTS
@@ -22,7 +23,8 @@ NAME: Final = "\\Global Address List"
 MOST_NAMES: Final = 700
 """More DNs of linked objects than there can be room for ([MS-OXOAB] 2.9.2.2.1)."""
 _APART: Final = {EMAIL, MEMBERS, GROUPS, tags.PidTagSendRichInfo, tags.PidTagOfflineAddressBookTruncatedProperties}
-_PLAIN: Final = tuple(prop.tag for prop in OBJECTS if prop.tag not in _APART)
+_PLAIN: Final = tuple((prop.tag, canonical(prop.tag)) for prop in OBJECTS if prop.tag not in _APART)
+"""Tags here, and those of the address book, whose strings are Unicode ones."""
 
 
 def book_domains(book: Book) -> list[str]:
@@ -50,8 +52,8 @@ class Recorder:
         """The properties of an object, and the tags of those that are in part or not at all among them."""
         entry, cut = item.entry, []
         values: dict[int, Any] = {EMAIL: item.dn, tags.PidTagSendRichInfo: entry.kind != Kind.CONTACT}
-        for tag in _PLAIN:
-            value = value_of(item, tag)
+        for tag, known in _PLAIN:
+            value = value_of(item, known)
             if value is not None:
                 values[tag] = value
         members, groups = linked(item, "members"), linked(item, "groups")

@@ -123,6 +123,8 @@ def test_a_user(told: dict[str, dict[int, Any]]) -> None:
     assert (alice[tags.PidTagDisplayType], alice[tags.PidTagObjectType]) == (0, 6)
     assert alice[tags.PidTagDisplayTypeEx] == 0x40000000
     assert alice[tags.PidTagSendRichInfo] is True
+    assert alice[tags.PidTagAddressBookHomeMessageDatabase].endswith("@example.test/cn=Microsoft Private MDB")
+    assert len(alice[tags.PidTagAddressBookObjectGuid]) == 16
     assert alice[tags.PidTagTitle] == "Director"
     assert alice[tags.PidTagBusinessTelephoneNumber] == "+49 30 1234-56"
     assert [name.rpartition("-")[2] for name in alice[GROUPS]] == ["all", "team"]
