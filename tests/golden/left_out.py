@@ -20,6 +20,7 @@ PRINTED_IN_PART: dict[str, str] = {
     "MS-OXCNOTIF 4": "RopRegisterNotification and RopNotify",
     "MS-OXCRPC 4": "calls of EMSMDB; EcDoRpcExt2 of Outlook 2007 stands in for them",
     "MS-OXCMAPIHTTP 4": "requests and responses, in HTTP's text and without the octets of their bodies",
+    "MS-OXDSCLI 4": "XML of requests and answers, all but that of 4.4 up to its External part; MS-OXWSADISC 4 the same",
     "MS-OXNSPI 4": "calls in terms of their parameters, no octets",
     "MS-OXABREF 4": "calls in terms of their parameters, no octets",
     "MS-RPCH 4": "a connection's states and the windows of flow control, no octets",
