@@ -67,6 +67,20 @@ class Session:
             raise Bad(f"{len(waiting)} requests were not answered, first {waiting[0].number:#x}")
         return [rop.result for rop in rops]
 
+    def chained(self, rop: Rop) -> list[Any]:
+        """One request whose answer may come several times, one in each buffer of a chain; all of them."""
+        table: list[Handle] = []
+        data = self._encode(rop, table)
+        payload = u16(len(data) + 2) + data + u32(*(handle.value for handle in table))
+        found = []
+        for answer in self.link.execute(payload):
+            waiting = [rop]
+            self._answer(answer, waiting, table)
+            if isinstance(rop.result, RopError):
+                raise rop.result
+            found += [] if waiting else [rop.result]
+        return found
+
     def fetch(self) -> list[Notice]:
         """An Execute without ROPs, which only brings notifications; all of them."""
         self.attempt()
