@@ -171,11 +171,11 @@ class Server:
         return self.logfile.read_text(errors="replace") if self.logfile.exists() else ""
 
     def children(self, protocol: str = "") -> list[psutil.Process]:
-        """The living worker processes, those of one pool when named ('store', 'imap' …)."""
+        """The living worker processes, those of one pool when named ('store', 'imap' …); not what they have started."""
         board = {row["pid"]: row["protocol"] for row in self.status()} if protocol else {}
         return [
             child
-            for child in psutil.Process(self.pid).children(recursive=True)
+            for child in psutil.Process(self.pid).children()
             if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
             and (not protocol or board.get(child.pid) == protocol)
         ]  # fmt: skip
