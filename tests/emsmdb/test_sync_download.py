@@ -398,9 +398,10 @@ def test_the_transfer_state_is_the_first_until_everything_is_taken(world: Emsmdb
     sync.configure(INBOX, state=before)
     sync.ask(ft.FastTransferSourceGetBuffer(0, CONTEXT, 600))
     found = sync.transfer_state()
-    assert (found.seen, found.given) == (before.seen, b"")
+    assert (found.seen, found.given) == (before.seen, before.given)
     sync.stream()
     after = sync.transfer_state()
+    assert len(IdSet.decode_replguid(after.given).of(sync.guid)) == 2
     assert after.seen != before.seen
     assert IdSet.decode_replguid(before.seen).issubset(IdSet.decode_replguid(after.seen))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.outlook import syncrops as s
 from tests.support.outlook import tags as t
 from tests.support.outlook.fasttransfer import Bag, Item, Parser, Synced
 from tests.support.outlook.idset import IdSet, Ranges
-from tests.support.outlook.profile import Folder, Store
+from tests.support.outlook.profile import Folder, Message, Store
 from tests.support.outlook.rops import (
     GetLocalReplicaIds,
     Handle,
@@ -403,6 +403,28 @@ class Collector:
         item = Item(props=bag, recipients=had.item.recipients if had else [], header=Bag(header))
         read = bool(props.get(t.MessageFlags, 0) & 1) if had is None else had.read
         self.box.messages[key] = Local(key, item, read, change, pcl)
+        return key
+
+    def put_whole(
+        self, props: Mapping[int, Any], recipients: Sequence[Recipient], files: Mapping[str, bytes]
+    ) -> bytes:  # fmt: skip
+        """A new message with recipients and attachments; its source key."""
+        key, change = self.replica.new_key(), self.replica.change_key()
+        pcl = pcl_of(b"", change)
+        rop = s.SynchronizationImportMessageChange(self.handle, 0, {
+            t.SourceKey: key, t.LastModificationTime: 0x01DC_0000_0000_0000, t.ChangeKey: change,
+            t.PredecessorChangeList: pcl,
+        })  # fmt: skip
+        self.session.run(rop)
+        assert rop.out is not None
+        message = Message(self.replica.store, rop.out, None, 0)
+        message.set(props)
+        message.recipients(*recipients)
+        for name, data in files.items():
+            message.attach(name, data)
+        message.save()
+        message.release()
+        self.box.messages[key] = Local(key, Item(Bag(props)), bool(props.get(t.MessageFlags, 0) & 1), change, pcl)
         return key
 
     def read(self, states: Mapping[bytes, bool]) -> None:

@@ -68,6 +68,8 @@ class SyncDownload(Download, StateHolder):
     store knows when a message was changed, not which groups of its properties were.
     """
 
+    tells_given = True
+
     def __init__(self, folder: Folder, request: rop.SynchronizationConfigure, code_page: int) -> None:
         self.names = Names(folder.logon.account)
         page = code_page_of(request.send_options, code_page)

@@ -34,6 +34,9 @@ _PROPERTIES: Final = {
 class StateHolder:
     """What a synchronisation context knows of its client's state."""
 
+    tells_given = False
+    """Is MetaTagIdsetGiven told to whom asks for the state?"""
+
     def __init__(self, contents: bool) -> None:
         self.contents = contents
         self.state = State()
@@ -137,13 +140,13 @@ def write_state(writer: StreamWriter, state: State, contents: bool, given: bool 
 class StateDownload(Download):
     """The download context of a state, which does not change any more ([MS-OXCFXICS] 3.2.5.9.3.1)."""
 
-    def __init__(self, logon: Logon, state: State, contents: bool) -> None:
+    def __init__(self, logon: Logon, state: State, contents: bool, given: bool) -> None:
         super().__init__(logon, StreamWriter())
-        self._state, self._contents = state, contents
+        self._state, self._contents, self._given = state, contents, given
 
     def start(self) -> Iterator[None]:
         """See Download."""
-        write_state(self.writer, self._state, self._contents, given=False)
+        write_state(self.writer, self._state, self._contents, self._given)
         return iter(())
 
 
@@ -151,8 +154,8 @@ class StateDownload(Download):
 def get_transfer_state(
     call: Call, request: rop.SynchronizationGetTransferState
 ) -> rop.SynchronizationGetTransferStateResponse:
-    """[MS-OXCFXICS] 3.2.5.9.3.1. MetaTagIdsetGiven is the client's own matter (3.3.5.13)."""
+    """[MS-OXCFXICS] 3.2.5.9.3.1. MetaTagIdsetGiven of an upload is the client's own matter (3.2.5.2.1)."""
     found = holder_of(call)
     logon = call.object(ServerObject).logon
-    call.put(request.output, StateDownload(logon, found.transfer_state(), found.contents))
+    call.put(request.output, StateDownload(logon, found.transfer_state(), found.contents, found.tells_given))
     return rop.SynchronizationGetTransferStateResponse(request.output, 0)
