@@ -36,7 +36,7 @@ def kill_http(server: Server) -> None:
     until(lambda: {child.pid for child in server.children("http")} - old, seconds=20)
 
 
-def again(profile: Profile) -> Replica | None:
+def again(profile: Profile) -> None:
     """Connect until the new worker takes it."""
 
     def attempt() -> bool:
@@ -48,7 +48,6 @@ def again(profile: Profile) -> Replica | None:
         return True
 
     until(attempt, seconds=20, step=0.1)
-    return None
 
 
 def test_a_killed_worker(server: Server) -> None:

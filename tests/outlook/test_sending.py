@@ -252,3 +252,36 @@ def test_out_of_office_set_by_the_administrator_is_seen(at: Place, alice: Profil
     assert alice.store().get(t.OutOfOfficeState) == {t.OutOfOfficeState: True}
     at.server.ctl("oof", "set", ALICE, "--state", "off")
     assert alice.store().get(t.OutOfOfficeState) == {t.OutOfOfficeState: False}
+
+
+def test_on_behalf_of_another(at: Place, alice: Profile, bob: Profile) -> None:
+    """A delegate is the sender, his principal the author; others are refused ([MS-OXOMSG] 3.3.5.1.3)."""
+    store = bob.store()
+    entry_id = alice.store().get(t.UserEntryId)[t.UserEntryId]
+
+    def message(subject: str) -> Message:
+        made = draft(store, subject, smtp(SAM))
+        made.set({
+            t.SentRepresentingName: "Alice", t.SentRepresentingAddressType: "EX",
+            t.SentRepresentingEmail: alice.account.dn, 0x00410102: entry_id,
+        })  # fmt: skip
+        made.save()
+        return made
+
+    refused = message("not allowed")
+    with pytest.raises(r.RopError) as failed:
+        refused.submit()
+    assert failed.value.code == 0x80070005
+    refused.release()
+    at.server.ctl("permission", "delegates", "add", ALICE, BOB)
+    at.server.ctl("reload")
+    allowed = message("on her behalf")
+    allowed.submit()
+    allowed.release()
+    at.rest()
+    assert at.sink.subjects() == ["on her behalf"]
+    [(envelope, _, raw)] = at.sink.mails
+    mail = parsed(raw)
+    assert envelope == BOB
+    assert (mail["From"].addresses[0].addr_spec, mail["From"].addresses[0].display_name) == (ALICE, "Alice")
+    assert (mail["Sender"].address.addr_spec, mail["Sender"].address.display_name) == (BOB, "Bob")
