@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from gromoxd.errors import Ec
+from gromoxd.exmdb import calls as c
 from gromoxd.exmdb import tables as t
+from gromoxd.exmdb.api import SYSTEM
 from gromoxd.exmdb.names import MakePropertyIds, Name
 from gromoxd.exmdb.working import WorkingMessage
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.flags import MessageFlags
 from gromoxd.mapi.ids import eid_int, eid_split
+from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.rop import folders as rf
 from gromoxd.rop import progress as pr
 from gromoxd.rop import properties as rp
@@ -58,6 +62,86 @@ def test_a_message_is_copied_whole(both: Client, world: EmsmdbWorld) -> None:
     assert found.get(number << 16 | 0x1F) == "blue"
     assert found.open_attachment(0).get(p.PidTagAttachDataBinary) == b"octets"
     assert list(transferring.list_messages(world.account(), INBOX)) == [mid]
+
+
+SIGNED = (
+    b"Received: from a by b; Mon, 2 Mar 2026 10:00:00 +0000\r\nDKIM-Signature: v=1; a=rsa-sha256; b=abc=\r\n"
+    b"X-Odd:   spaces\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nFrom: Ann <ann@example.org>\r\n"
+    b"To: alice@example.test\r\nDisposition-Notification-To: ann@example.org\r\nMessage-ID: <7@example.org>\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary="=x"; micalg=sha-256\r\n\r\nprologue\r\n--=x\r\n'
+    b"Content-Type: text/plain\r\n\r\nText  with  spaces \r\n--=x\r\nContent-Type: application/pgp-signature\r\n\r\n"
+    b"signature\r\n--=x--\r\nepilogue\r\n"
+)
+
+
+def source_of(world: EmsmdbWorld, owner: str, mid: int, fid: int = INBOX) -> bytes:
+    found = WorkingMessage.open(world.account(owner), mid)
+    return world.account(owner, SYSTEM).call(c.ReadContent(fid, found.uid, 0, 1 << 20))
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_mail_is_copied_as_it_came(both: Client, world: EmsmdbWorld, read: bool) -> None:
+    alices = world.account()
+    mid = world.append(SIGNED).mid
+    assert source_of(world, "alice@example.test", mid) == SIGNED
+    message = WorkingMessage.open(alices, mid)
+    (number,) = alices.call(MakePropertyIds([OWN]))
+    message.set({
+        p.PidTagFlagStatus: 2, PidNameKeywords: ["Red"], number << 16 | 0x1F: "blue", p.PidTagLastVerbExecuted: 102,
+        p.PidTagComment: "mine",
+    })  # fmt: skip
+    message.save()
+    if read:
+        message.mark_read(True)
+    asked = rf.MoveCopyMessages(0, 1, 3, [eid_int(1, mid)], False, True)
+    assert both.run(asked) == [rf.MoveCopyMessagesResponse(1, 0, False)]
+    bobs = world.account(BOB)
+    (copied,) = transferring.list_messages(bobs, INBOX)
+    assert source_of(world, BOB, copied) == SIGNED
+    old, new = WorkingMessage.open(alices, mid), WorkingMessage.open(bobs, copied)
+    (theirs,) = bobs.call(MakePropertyIds([OWN]))
+    assert theirs != number
+    assert new.get(theirs << 16 | 0x1F) == "blue"
+    same = (
+        p.PidTagFlagStatus, PidNameKeywords, p.PidTagLastVerbExecuted, p.PidTagComment, p.PidTagMessageDeliveryTime,
+        p.PidTagSubject, p.PidTagBody, p.PidTagMessageFlags, p.PidTagMessageSize, p.PidTagInternetMessageId,
+    )  # fmt: skip
+    assert {tag: new.get(tag) for tag in same} == {tag: old.get(tag) for tag in same}
+    assert new.get(PidNameKeywords) == ["Red"]
+    assert bool(int(str(new.get(p.PidTagMessageFlags))) & 1) == read
+
+
+def test_a_receipt_that_was_sent_is_not_pending_in_a_copy(both: Client, world: EmsmdbWorld) -> None:
+    stored = world.append(SIGNED)
+    world.account().call(c.SetFlags(INBOX, [(stored.uid, stored.uid)], c.ADD, 0, ["$MDNSent"]))
+    both.run(rf.MoveCopyMessages(0, 1, 3, [eid_int(1, stored.mid)], False, True))
+    bobs = world.account(BOB)
+    (copied,) = transferring.list_messages(bobs, INBOX)
+    flags = WorkingMessage.open(bobs, copied).get(p.PidTagMessageFlags)
+    assert isinstance(flags, int) and not flags & MessageFlags.mfNotifyRead
+
+
+def test_mail_that_was_written_anew_is_copied_as_it_is_now(both: Client, world: EmsmdbWorld) -> None:
+    mid = world.append(SIGNED).mid
+    message = WorkingMessage.open(world.account(), mid)
+    message.set({p.PidTagSubject: "Other", p.PidTagBody: "new text"})
+    message.save()
+    both.run(rf.MoveCopyMessages(0, 1, 3, [eid_int(1, mid)], False, True))
+    bobs = world.account(BOB)
+    (copied,) = transferring.list_messages(bobs, INBOX)
+    new = WorkingMessage.open(bobs, copied)
+    assert (new.get(p.PidTagSubject), new.get(p.PidTagBody)) == ("Other", "new text")
+
+
+def test_long_mail_is_copied_as_it_came(both: Client, world: EmsmdbWorld) -> None:
+    raw = SIGNED.replace(b"Text  with", b"0123456789\r\n" * 200_000 + b"Text  with")
+    mid = world.append(raw).mid
+    both.run(rf.MoveCopyMessages(0, 1, 3, [eid_int(1, mid)], False, False))
+    bobs = world.account(BOB)
+    (copied,) = transferring.list_messages(bobs, INBOX)
+    found = WorkingMessage.open(bobs, copied)
+    pieces = [bobs.call(c.ReadContent(INBOX, found.uid, at, 1 << 20)) for at in range(0, len(raw), 1 << 20)]
+    assert b"".join(pieces) == raw
 
 
 def test_a_message_is_moved(both: Client, world: EmsmdbWorld) -> None:

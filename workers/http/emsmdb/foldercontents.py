@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import hierarchy as h
@@ -19,11 +19,16 @@ from workers.http.emsmdb.folders import move_messages, same_store
 from workers.http.emsmdb.objects import Folder
 from workers.http.emsmdb.progress import Steps
 
-Kind = Callable[[Folder, Folder], Steps]
+if TYPE_CHECKING:
+    from workers.http.emsmdb.session import Session
+
+Kind = Callable[["Session", Folder, Folder], Steps]
 _PASSED_OVER: Final = transferring.LEFT_ALONE | {Ec.ecDuplicateName, Ec.ecNotSupported}
 
 
-def copy(source: Folder, destination: Folder, excluded: Collection[int], problems: list[PropertyProblem]) -> Steps:
+def copy(
+    session: Session, source: Folder, destination: Folder, excluded: Collection[int], problems: list[PropertyProblem]
+) -> Steps:  # fmt: skip
     """Copy what is in a folder into another, of which the client knows the properties as well.
 
     What was left alone is a problem of the property that stands for it. ecNotSupported (public folders, [MS-OXCPRPT]
@@ -37,19 +42,21 @@ def copy(source: Folder, destination: Folder, excluded: Collection[int], problem
         raise MapiError(Ec.ecFolderCycle, "a folder into itself")
     if wanted and destination.search:
         raise MapiError(Ec.ecNotSupported, "into a search folder")
-    return _all(source, destination, wanted, problems)
+    return _all(session, source, destination, wanted, problems)
 
 
-def _all(source: Folder, destination: Folder, wanted: dict[int, Kind], problems: list[PropertyProblem]) -> Steps:
+def _all(
+    session: Session, source: Folder, destination: Folder, wanted: dict[int, Kind], problems: list[PropertyProblem]
+) -> Steps:  # fmt: skip
     partial = False
     for tag, steps in wanted.items():
-        if (yield from steps(source, destination)):
+        if (yield from steps(session, source, destination)):
             problems.append(PropertyProblem(0, tag, Ec.ecError))
             partial = True
     return partial
 
 
-def _subfolders(source: Folder, destination: Folder) -> Steps:
+def _subfolders(session: Session, source: Folder, destination: Folder) -> Steps:
     """All that is below, too. A folder whose name is taken there stays."""
     here, there = source.logon.account, destination.logon.account
     partial, near = False, same_store(source, destination)
@@ -62,7 +69,10 @@ def _subfolders(source: Folder, destination: Folder) -> Steps:
                 call = h.TransferFolder(child, destination.fid, "", True, os.urandom(16), True)
                 partial |= here.call(call).partial
             else:
-                steps = transferring.folder(here, child, there, destination.fid, "", recursive=True, move=False)
+                steps = transferring.folder(
+                    here, child, there, destination.fid, "", session.site.services.run_blocking, recursive=True,
+                    move=False,
+                )  # fmt: skip
                 partial |= yield from steps
         except MapiError as error:
             if error.code not in _PASSED_OVER:
@@ -72,17 +82,18 @@ def _subfolders(source: Folder, destination: Folder) -> Steps:
     return partial
 
 
-def _messages(source: Folder, destination: Folder) -> Steps:
-    return _listed(source, destination, 0)
+def _messages(session: Session, source: Folder, destination: Folder) -> Steps:
+    return _listed(session, source, destination, 0)
 
 
-def _associated(source: Folder, destination: Folder) -> Steps:
-    return _listed(source, destination, t.ASSOCIATED)
+def _associated(session: Session, source: Folder, destination: Folder) -> Steps:
+    return _listed(session, source, destination, t.ASSOCIATED)
 
 
-def _listed(source: Folder, destination: Folder, flags: int) -> Steps:
+def _listed(session: Session, source: Folder, destination: Folder, flags: int) -> Steps:
     mids = transferring.list_messages(source.logon.account, source.fid, flags)
-    return (yield from move_messages(source, destination, [source.logon.eid(mid) for mid in mids], move=False))
+    eids = [source.logon.eid(mid) for mid in mids]
+    return (yield from move_messages(session, source, destination, eids, move=False))
 
 
 _KINDS: Final[dict[int, Kind]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.exmdb import hierarchy as h
@@ -23,6 +23,9 @@ from workers.http.emsmdb.dispatch import NO_HANDLE, Call, handles
 from workers.http.emsmdb.narrowing import narrowed
 from workers.http.emsmdb.objects import OWN_REPLID, Folder, Logon, ServerObject
 from workers.http.emsmdb.progress import Steps, run
+
+if TYPE_CHECKING:
+    from workers.http.emsmdb.session import Session
 
 SLICE: Final = 500
 """Messages of one call."""
@@ -156,20 +159,21 @@ def _mids(logon: Logon, ids: list[int]) -> list[int]:
 def move_copy_messages(call: Call, request: w.MoveCopyMessages) -> Response:
     """[MS-OXCFOLD] 3.2.5.6."""
     source, destination = call.object(Folder), _destination(call, request.destination)
-    steps = move_messages(source, destination, request.message_ids, move=not request.want_copy)
+    steps = move_messages(call.session, source, destination, request.message_ids, move=not request.want_copy)
     return run(call, source, w.MoveCopyMessagesResponse, steps, asynchronous=request.want_asynchronous)
 
 
-def move_messages(source: Folder, destination: Folder, ids: list[int], *, move: bool) -> Steps:
+def move_messages(session: Session, source: Folder, destination: Folder, ids: list[int], *, move: bool) -> Steps:
     """Move or copy messages that a folder shows."""
     logon = source.logon
     mids = _mids(logon, ids)
     groups = _real(source, mids)
     partial, done = sum(len(one) for _, one in groups) < len(set(ids)), 0
     if not same_store(source, destination):
+        in_thread = session.site.services.run_blocking
         for fid, several in groups:
             partial |= yield from transferring.messages(
-                logon.account, fid, several, destination.logon.account, destination.fid, move=move
+                logon.account, fid, several, destination.logon.account, destination.fid, in_thread, move=move
             )
         return partial
     for fid, several in _slices(groups):
@@ -185,7 +189,7 @@ def move_folder(call: Call, request: w.MoveFolder) -> Response:
     """[MS-OXCFOLD] 3.2.5.7."""
     source, destination = call.object(Folder), _destination(call, request.destination)
     name = _text(call, request.new_folder_name)
-    steps = _transfer(source, destination, request.folder_id, name, recursive=True, move=True)
+    steps = _transfer(call.session, source, destination, request.folder_id, name, recursive=True, move=True)
     return run(call, source, w.MoveFolderResponse, steps, asynchronous=request.want_asynchronous)
 
 
@@ -194,16 +198,27 @@ def copy_folder(call: Call, request: w.CopyFolder) -> Response:
     """[MS-OXCFOLD] 3.2.5.8."""
     source, destination = call.object(Folder), _destination(call, request.destination)
     name = _text(call, request.new_folder_name)
-    steps = _transfer(source, destination, request.folder_id, name, recursive=request.want_recursive, move=False)
+    steps = _transfer(
+        call.session, source, destination, request.folder_id, name, recursive=request.want_recursive, move=False
+    )
     return run(call, source, w.CopyFolderResponse, steps, asynchronous=request.want_asynchronous)
 
 
-def _transfer(source: Folder, destination: Folder, eid: int, name: str, *, recursive: bool, move: bool) -> Steps:
+def _transfer(
+    session: Session, source: Folder, destination: Folder, eid: int, name: str, *, recursive: bool, move: bool
+) -> Steps:  # fmt: skip
     account, fid = source.logon.account, source.logon.counter(eid)
     if not same_store(source, destination):
         return (
             yield from transferring.folder(
-                account, fid, destination.logon.account, destination.fid, name, recursive=recursive, move=move
+                account,
+                fid,
+                destination.logon.account,
+                destination.fid,
+                name,
+                session.site.services.run_blocking,
+                recursive=recursive,
+                move=move,
             )
         )
     call = h.TransferFolder(fid, destination.fid, name, not move, os.urandom(16), recursive)

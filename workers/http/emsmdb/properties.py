@@ -266,7 +266,7 @@ def copy_to_object(call: Call, request: w.CopyTo) -> Response:
     told: list[PropertyProblem] = []
     steps: Steps | None = None
     if isinstance(source, Folder) and isinstance(there, Folder):
-        steps = foldercontents.copy(source, there, request.excluded, told)
+        steps = foldercontents.copy(call.session, source, there, request.excluded, told)
     problems = _copy(
         call,
         request.destination,

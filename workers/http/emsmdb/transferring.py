@@ -17,7 +17,9 @@ from gromoxd.exmdb import tables as t
 from gromoxd.exmdb.working import Account, WorkingFolder, WorkingMessage, copy_to
 from gromoxd.mapi.ids import eid_split
 from gromoxd.mapi.proptags import PidTagDisplayName, PidTagFolderId, PidTagFolderType, PidTagMid
+from workers.http.emsmdb import sources
 from workers.http.emsmdb.progress import Steps
+from workers.http.emsmdb.sources import InThread
 
 MOST_FOLDERS: Final = 10_000
 PAGE: Final = 1000
@@ -26,10 +28,12 @@ LEFT_ALONE: Final = frozenset((Ec.ecNotFound, Ec.ecAccessDenied, Ec.ecObjectDele
 """Why one of many objects is passed over and the others are not."""
 
 
-def copy_message(source: Account, mid: int, destination: Account, fid: int) -> None:
+def copy_message(source: Account, mid: int, destination: Account, fid: int, in_thread: InThread) -> None:
     """A message with all that is in it. MapiError."""
     old = WorkingMessage.open(source, mid)
     try:
+        if sources.copy(old, destination, fid, in_thread):
+            return
         new = WorkingMessage.create(destination, fid, associated=old.associated)
         try:
             copy_to(old, new)
@@ -40,12 +44,14 @@ def copy_message(source: Account, mid: int, destination: Account, fid: int) -> N
         old.discard()
 
 
-def messages(source: Account, fid: int, mids: list[int], destination: Account, to: int, *, move: bool) -> Steps:
+def messages(
+    source: Account, fid: int, mids: list[int], destination: Account, to: int, in_thread: InThread, *, move: bool
+) -> Steps:  # fmt: skip
     """Copy or move messages of a folder into another store's."""
     partial = False
     for n, mid in enumerate(mids, 1):
         try:
-            copy_message(source, mid, destination, to)
+            copy_message(source, mid, destination, to, in_thread)
             if move:
                 partial |= source.call(o.DeleteMessages(fid, [mid], request_id=os.urandom(16))).partial
         except MapiError as error:
@@ -57,7 +63,8 @@ def messages(source: Account, fid: int, mids: list[int], destination: Account, t
 
 
 def folder(
-    source: Account, fid: int, destination: Account, parent: int, name: str, *, recursive: bool, move: bool
+    source: Account, fid: int, destination: Account, parent: int, name: str, in_thread: InThread, *, recursive: bool,
+    move: bool,
 ) -> Steps:  # fmt: skip
     """Copy or move a folder below another store's; '' keeps its name. What is not all there stays here, too."""
     partial = False
@@ -74,7 +81,7 @@ def folder(
             continue
         mids = [mid for flags in (0, t.ASSOCIATED) for mid in list_messages(source, at, flags)]
         total += len(mids)
-        for _ in (steps := _Result(messages(source, at, mids, destination, made, move=False))):
+        for _ in (steps := _Result(messages(source, at, mids, destination, made, in_thread, move=False))):
             done += 1
             yield done, total
         partial |= steps.partial
