@@ -126,8 +126,8 @@ def test_what_is_refused(world: EmsmdbWorld, alice: Client, bob: Client) -> None
     assert world.account(ALICE).call(x.GetPermissions(INBOX))[0].rights == 0
 
 
-def test_a_bookmark_before_there_are_columns(alice: Client) -> None:
+def test_what_a_permissions_table_is_not_for(alice: Client) -> None:
     alice.folder(INBOX, 1)
     alice.one(rr.GetPermissionsTable(0, 1, 2, 0), rr.GetPermissionsTableResponse)
-    marked = alice.one(rt.CreateBookmark(0, 2), rt.CreateBookmarkResponse)
-    assert alice.one(rt.FreeBookmark(0, 2, marked.bookmark), rt.FreeBookmarkResponse).code == 0
+    for refused in (rt.CreateBookmark(0, 2), rt.Restrict(0, 2, 0, b""), rt.FindRow(0, 2, 0, b"", 0, b"")):
+        assert alice.fails(refused) == Ec.ecNotSupported, refused

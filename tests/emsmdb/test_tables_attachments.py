@@ -6,7 +6,7 @@ from gromoxd.errors import Ec
 from gromoxd.exmdb.working import WorkingMessage
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.restrictions import Content, encode_restriction
-from gromoxd.mapi.sorting import Order, SortOrder, SortOrderSet
+from gromoxd.mapi.sorting import SortOrder, SortOrderSet
 from gromoxd.rop import tables as r
 from tests.emsmdb.tableclient import TABLE, TableClient
 from tests.emsmdb.world import INBOX, Client
@@ -33,22 +33,23 @@ def attach(message: WorkingMessage, name: str) -> None:
 def test_rows(alice: Client) -> None:
     message, table = opened(alice, "b.txt", "a.txt", "c.doc")
     assert table.query(2) == (1, [["b.txt", 0], ["a.txt", 1]])
-    mark = table.bookmark()
     attach(message, "d.txt")
     assert table.query() == (2, [["c.doc", 2], ["d.txt", 3]])
     message.delete_attachment(0)
-    assert not table.go(mark).row_gone
-    assert table.firsts(1) == ["c.doc"]
-    table.sort((p.PidTagAttachLongFilename, Order.DESCENDING))
-    assert table.firsts() == ["d.txt", "c.doc", "a.txt"]
-    text = encode_restriction(Content(2, 0, p.PidTagAttachLongFilename, "c"))
-    assert table.decode(table.find(text).row) == [["c.doc", 2]]
-    table.restrict(text)
-    assert table.everything() == [["c.doc", 2]]
+    assert table.everything() == [["a.txt", 1], ["c.doc", 2], ["d.txt", 3]]
     assert p.PidTagAttachLongFilename in table.do(r.QueryColumnsAll, r.QueryColumnsAllResponse).tags
-    one = SortOrderSet((SortOrder(p.PidTagAttachNumber),), 1, 0)
-    assert table.fails(r.SortTable, 0, one) == Ec.ecNotSupported
-    assert table.fails(r.ExpandRow, 5, 1) == Ec.ecNotSupported
+
+
+def test_what_is_for_other_tables(alice: Client) -> None:
+    _, table = opened(alice, "a.txt")
+    order = SortOrderSet((SortOrder(p.PidTagAttachNumber),), 0, 0)
+    text = encode_restriction(Content(2, 0, p.PidTagAttachLongFilename, "a"))
+    for kind, *values in (
+        (r.SortTable, 0, order), (r.Restrict, 0, text), (r.FindRow, 0, text, 0, b""), (r.ExpandRow, 5, 1),
+        (r.CreateBookmark,), (r.SeekRowBookmark, b"\1\0\0\0", 0, True), (r.FreeBookmark, b"\1\0\0\0"),
+        (r.ResetTable,), (r.Abort,), (r.CollapseRow, 1), (r.GetCollapseState, 1, 0), (r.SetCollapseState, b""),
+    ):  # fmt: skip
+        assert table.fails(kind, *values) == Ec.ecNotSupported, kind
 
 
 def test_released_with_its_message(alice: Client) -> None:

@@ -27,7 +27,6 @@ from workers.http.emsmdb.objects import Folder, Logon
 from workers.http.emsmdb.tableobject import TableObject
 from workers.http.people import People
 
-_UNICODE: Final = 0x40
 _REPLACE: Final = int(m.ModifyRulesFlags.Replace)
 DEFERRED_ACTION: Final = 1
 """The place of the Deferred Action folder in a logon's answer."""
@@ -41,7 +40,7 @@ def get_rules_table(call: Call, request: w.GetRulesTable) -> w.GetRulesTableResp
     folder = call.object(Folder)
     table = t.Table(t.RULES, folder.fid)
     folder.logon.account.call(t.QueryRows(table, [], 0, 0))
-    made = TableObject(folder.logon, table, text_unicode=bool(request.table_flags & _UNICODE))
+    made = TableObject(folder.logon, table)
     call.put(request.output, made)
     return w.GetRulesTableResponse(request.output, 0)
 

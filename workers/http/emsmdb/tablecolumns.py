@@ -25,16 +25,8 @@ _LONG: Final = (str, bytes, list, TypedPropertyValue)
 Instance = tuple[int, int]
 """How the store names a row (`gromoxd.exmdb.tables`)."""
 NOWHERE: Final[Instance] = (0, 0)
-_TEXT, _TEXT8 = int(PropType.PtypString), int(PropType.PtypString8)
-_LIKELY: Final = tuple(
-    int(kind)
-    for kind in (
-        PropType.PtypString, PropType.PtypInteger32, PropType.PtypBoolean, PropType.PtypTime, PropType.PtypBinary,
-        PropType.PtypInteger64, PropType.PtypString | MULTIPLE, PropType.PtypFloating64, PropType.PtypGuid,
-        PropType.PtypInteger16,
-    )
-)  # fmt: skip
-"""What a property may be whose type a column leaves open."""
+_TEXT8 = int(PropType.PtypString8)
+_TYPES: Final = frozenset(map(int, PropType)) - {PropType.PtypUnspecified, PropType.PtypErrorCode}
 
 
 def instance_of(inst_id: int) -> int:
@@ -60,26 +52,17 @@ _KEYS: Final[dict[int, tuple[tuple[int, ...], Callable[[Any], int]]]] = {
 class Columns:
     """`tags` are those of the client, `asked` those of the store; rows are lists of values for the latter.
 
-    Behind the client's stand the ones that name a row and those in `needs`. `text`: the type that strings of
-    PtypUnspecified columns get.
+    Behind the client's stand the ones that name a row and those in `needs`.
     """
 
-    def __init__(
-        self, kind: int, tags: Sequence[int], code_page: int, *, unicode: bool = True, needs: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, kind: int, tags: Sequence[int], code_page: int, *, needs: Sequence[int] = ()) -> None:
         self.tags = tuple(tags)
         self.code_page = code_page
-        self._text = _TEXT if unicode else _TEXT8
         key, self._number = _KEYS.get(kind, ((), lambda value: 0))
         self._key, self._numbered = len(self.tags), len(key) > 1
         asked = [canonical(tag) & ~MV_INSTANCE if _plain_single(tag) else canonical(tag) for tag in self.tags]
         self.asked = [*asked, *key, *needs]
         self._named = bool(key)
-        self._open: dict[int, list[tuple[int, int]]] = {}
-        for at, tag in enumerate(self.tags):
-            if not tag & 0xFFFF:
-                self._open[at] = [(kind, len(self.asked) + n) for n, kind in enumerate(_LIKELY)]
-                self.asked += [tag | kind for kind in _LIKELY]
         self._special = [at for at, tag in enumerate(self.tags) if _is_special(tag)]
         self._codec = row_codec(self.tags)
 
@@ -112,14 +95,6 @@ class Columns:
 
     def _cell(self, at: int, row: Sequence[Any]) -> Any:
         tag = self.tags[at]
-        if not tag & 0xFFFF:
-            found = next(((kind, row[place]) for kind, place in self._open[at] if row[place] is not None), None)
-            if found is None:
-                return None
-            kind, value = found
-            if kind & ~MULTIPLE == _TEXT:
-                kind = kind & MULTIPLE | self._text
-            return TypedPropertyValue(kind, self._narrow(kind, value))
         value = row[at]
         if tag & MV_INSTANCE and isinstance(value, list):
             value = value[0] if value else None
@@ -146,4 +121,9 @@ def _plain_single(tag: int) -> bool:
 
 
 def _is_special(tag: int) -> bool:
-    return not tag & 0xFFFF or tag & 0xFFF == _TEXT8 or bool(tag & MV_INSTANCE)
+    return tag & 0xFFF == _TEXT8 or bool(tag & MV_INSTANCE)
+
+
+def may_be_shown(tag: int) -> bool:
+    """Is it a column's type? PtypUnspecified, PtypErrorCode and unknown ones are not ([MS-OXCTABL] 3.2.5.2)."""
+    return tag & 0xFFFF & ~(MV_INSTANCE | MULTIPLE) in _TYPES

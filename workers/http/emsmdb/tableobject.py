@@ -24,7 +24,7 @@ from gromoxd.rop.tables import ROWS_HEAD
 from workers.http.emsmdb.dispatch import RoomTooSmall
 from workers.http.emsmdb.notify import TableFeed
 from workers.http.emsmdb.objects import Logon, ServerObject
-from workers.http.emsmdb.tablecolumns import MASK64, NOWHERE, Columns, Instance, instance_of
+from workers.http.emsmdb.tablecolumns import MASK64, NOWHERE, Columns, Instance, instance_of, may_be_shown
 
 Decorate = Callable[[list[int], list[list[Any]]], None]
 """Completes rows in place, given the columns that they have."""
@@ -51,21 +51,22 @@ class TableObject(ServerObject):
     """A table. `ask` carries out calls of `gromoxd.exmdb.tables`, as a rule the mailbox's.
 
     `decorate` completes rows with what the store does not know; it may do calls. It gets the client's columns and those
-    in `needs`. `text_unicode`: how strings of columns without a type travel.
+    in `needs`.
     """
 
     def __init__(
         self, logon: Logon, table: t.Table, decorate: Decorate | None = None, *, needs: Sequence[int] = (),
-        ask: Callable[[Call[Any]], Any] | None = None, text_unicode: bool = True,
+        ask: Callable[[Call[Any]], Any] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(logon)
         self.table = table
         self.columns: Columns | None = None
+        self._had_columns = False
         self.position = 0
         self.feed = TableFeed(self)
         self._ask: Callable[[Call[Any]], Any] = ask or logon.account.call
         self.local = ask is not None
-        self._decorate, self._needs, self._text_unicode = decorate, tuple(needs), text_unicode
+        self._decorate, self._needs = decorate, tuple(needs)
         self._original = table
         self._total = -1
         self._ahead: list[list[Any]] = []
@@ -88,17 +89,18 @@ class TableObject(ServerObject):
     # ------------------------------------------------------------------------------------------ what it shows
 
     def set_columns(self, tags: Sequence[int], code_page: int) -> None:
-        """RopSetColumns. ecInvalidParam, ecTooBig."""
-        if not tags:
-            raise MapiError(Ec.ecInvalidParam, "no columns")
+        """RopSetColumns. ecInvalidParam, ecTooBig: no columns are set then ([MS-OXCTABL] 3.2.5.2)."""
+        before, self.columns = self.columns, None
+        if not tags or not all(map(may_be_shown, tags)):
+            raise MapiError(Ec.ecInvalidParam, "columns")
         if len(tags) > t.MOST_COLUMNS // 2:
             raise MapiError(Ec.ecTooBig, f"{len(tags)} columns")
-        columns = Columns(self.table.kind, tags, code_page, unicode=self._text_unicode, needs=self._needs)
+        columns = Columns(self.table.kind, tags, code_page, needs=self._needs)
         if len(columns.asked) > t.MOST_COLUMNS:
             raise MapiError(Ec.ecTooBig, f"{len(columns.asked)} columns")
-        if self.columns is None or columns.asked != self.columns.asked:
+        if before is None or columns.asked != before.asked:
             self._ahead.clear()
-        self.columns = columns
+        self.columns, self._had_columns = columns, True
         self._row_size = 8 + 16 * len(tags)
         self.feed.stale()
 
@@ -331,7 +333,8 @@ class TableObject(ServerObject):
         return _BOOKMARK.pack(self._last_mark)
 
     def free(self, bookmark: bytes) -> None:
-        """RopFreeBookmark. ecInvalidBookmark."""
+        """RopFreeBookmark. ecNullObject, ecInvalidBookmark."""
+        self.shown()
         self._mark(bookmark)
         del self._marks[_BOOKMARK.unpack(bookmark)[0]]
 
@@ -343,7 +346,12 @@ class TableObject(ServerObject):
         return found
 
     def place_of(self, bookmark: bytes) -> tuple[int, bool]:
-        """(position, whether its row is no longer shown: the position is the next one's). ecInvalidBookmark."""
+        """(position, whether its row is no longer shown: the position is the next one's). ecInvalidBookmark.
+
+        ecNullObject when no columns were set before ([MS-OXCTABL] 3.2.5.10); when they were reset, so were bookmarks.
+        """
+        if not self._had_columns:
+            self.shown()
         mark = self._mark(bookmark)
         self.settle()
         if not mark.rows:
@@ -380,6 +388,7 @@ class TableObject(ServerObject):
 
     def collapse(self, category: int) -> int:
         """RopCollapseRow: rows that are not shown any more. ecNotFound, ecNotExpanded."""
+        self.shown()
         self.settle()
         number = instance_of(category)
         found = self._ask(t.CollapseRow(self.table, number))
@@ -401,6 +410,7 @@ class TableObject(ServerObject):
 
     def collapse_state(self, row_id: int, row_instance: int) -> bytes:
         """RopGetCollapseState. ecTooBig."""
+        self.shown()
         toggled = self.table.toggled
         if len(toggled) > 8000:
             raise MapiError(Ec.ecTooBig, "collapse state")
@@ -409,6 +419,7 @@ class TableObject(ServerObject):
 
     def set_collapse_state(self, state: bytes) -> bytes:
         """RopSetCollapseState: the bookmark of its row. ecInvalidParam for a state that is of another table."""
+        self.shown()
         cursor = Cursor(state)
         try:
             magic, kind, expanded, count = cursor.struct(_STATE)

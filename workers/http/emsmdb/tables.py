@@ -12,11 +12,8 @@ from gromoxd.exmdb import tables as t
 from gromoxd.mapi import smalltable
 from gromoxd.mapi.restrictions import decode_restriction
 from gromoxd.mapi.tables import (
-    AttachmentTableFlags,
     Bookmark,
-    ContentsTableFlags,
     FindRowFlags,
-    HierarchyTableFlags,
     QueryRowsFlags,
     SeekType,
     TableStatus,
@@ -31,11 +28,17 @@ _COMPLETE: Final = int(TableStatus.TBLSTAT_COMPLETE)
 _HIERARCHY_FLAGS: Final = t.DEPTH | t.NO_NOTIFICATIONS | t.SOFT_DELETED
 _CONTENTS_FLAGS: Final = t.ASSOCIATED | t.NO_NOTIFICATIONS | t.SOFT_DELETED | t.CONVERSATION_MEMBERS
 _EXPANDED_HEAD: Final = 12
+_OF_CONTENTS: Final = (t.CONTENTS,)
+_OF_FOLDERS: Final = (t.CONTENTS, t.HIERARCHY)
+_SEARCHED: Final = (t.CONTENTS, t.HIERARCHY, t.RULES)
+"""Which tables a ROP is for, where that is not all; others are told ecNotSupported ([MS-OXCTABL] 3.2.5.3-3.2.5.20)."""
 
 
-def _table(call: Call) -> TableObject:
-    """The table of the request. ecNullObject, ecNotSupported."""
+def _table(call: Call, kinds: tuple[int, ...] = ()) -> TableObject:
+    """The table of the request, which is of one of these kinds. ecNullObject, ecNotSupported."""
     table = call.object(TableObject)
+    if kinds and table.table.kind not in kinds:
+        raise MapiError(Ec.ecNotSupported, f"table of kind {table.table.kind}")
     table.feed.session = call.session
     return table
 
@@ -48,8 +51,7 @@ def get_hierarchy_table(call: Call, request: r.GetHierarchyTable) -> r.GetHierar
     """[MS-OXCFOLD] 3.2.5.13."""
     folder = call.object(Folder)
     definition = t.Table(t.HIERARCHY, folder.fid, request.flags & _HIERARCHY_FLAGS)
-    unicode = bool(request.flags & HierarchyTableFlags.UseUnicode)
-    total = _open(call, request.output, TableObject(folder.logon, definition, text_unicode=unicode))
+    total = _open(call, request.output, TableObject(folder.logon, definition))
     return r.GetHierarchyTableResponse(request.output, 0, total)
 
 
@@ -58,8 +60,7 @@ def get_contents_table(call: Call, request: r.GetContentsTable) -> r.GetContents
     """[MS-OXCFOLD] 3.2.5.14."""
     folder = call.object(Folder)
     definition = t.Table(t.CONTENTS, folder.fid, request.flags & _CONTENTS_FLAGS)
-    unicode = bool(request.flags & ContentsTableFlags.UseUnicode)
-    total = _open(call, request.output, TableObject(folder.logon, definition, text_unicode=unicode))
+    total = _open(call, request.output, TableObject(folder.logon, definition))
     return r.GetContentsTableResponse(request.output, 0, total)
 
 
@@ -74,9 +75,8 @@ def _open(call: Call, output: int, table: TableObject) -> int:
 def get_attachment_table(call: Call, request: r.GetAttachmentTable) -> r.GetAttachmentTableResponse:
     """[MS-OXCMSG] 3.2.5.16. The table shows the attachments as they are whenever it is read."""
     message = call.object(Message)
-    unicode = bool(request.flags & AttachmentTableFlags.Unicode)
     source = AttachmentRows(message)
-    table = TableObject(message.logon, t.Table(ATTACHMENTS, 0), ask=source.ask, text_unicode=unicode)
+    table = TableObject(message.logon, t.Table(ATTACHMENTS, 0), ask=source.ask)
     call.put(request.output, table)
     table.owned_by(message)
     return r.GetAttachmentTableResponse(request.output, 0)
@@ -89,29 +89,21 @@ class AttachmentRows:
         self._message = message
 
     def ask(self, call: Any) -> Any:
-        """The result of a call. ecNotSupported: of categories."""
+        """The result of a call. ecNotSupported: of what is for other tables."""
         if isinstance(call, t.QueryColumnsAll):
             return sorted({tag for bag in self._message.message.attachments.values() for tag in bag})
-        rows = self._rows(call.table)
+        rows = self._rows()
         if isinstance(call, t.QueryRows):
             start = min(call.position, len(rows))
             shown = rows[start : start + call.count]
             return t.Rows(len(rows), start, [smalltable.line(row, call.columns) for row in shown])
-        if isinstance(call, t.FindRow):
-            at = smalltable.find(rows, call.restriction, call.position, call.backward)
-            row = smalltable.line(rows[at], call.columns) if at >= 0 else None
-            return t.Found(max(at, 0), len(rows), row)
         if isinstance(call, t.LocateRow):
             at = next((n for n, row in enumerate(rows) if row.instance == call.instance), -1)
             return t.Located(at if at >= 0 else min(call.near, len(rows)), at >= 0, False, len(rows))
         raise MapiError(Ec.ecNotSupported, type(call).__name__)
 
-    def _rows(self, table: t.Table) -> list[smalltable.SmallRow]:
-        if table.categories:
-            raise MapiError(Ec.ecNotSupported, "categories")
-        attachments = self._message.message.attachments
-        rows = [smalltable.SmallRow(num + 1, 0, bag) for num, bag in attachments.items()]
-        return smalltable.arrange(rows, table.restriction, table.sort)
+    def _rows(self) -> list[smalltable.SmallRow]:
+        return [smalltable.SmallRow(num + 1, 0, bag) for num, bag in self._message.message.attachments.items()]
 
 
 # ---------------------------------------------------------------------------------------------- what is shown
@@ -126,12 +118,10 @@ def set_columns(call: Call, request: r.SetColumns) -> r.SetColumnsResponse:
 
 @handles(r.SortTable)
 def sort_table(call: Call, request: r.SortTable) -> r.SortTableResponse:
-    """[MS-OXCTABL] 3.2.5.3. ecInvalidParam, ecTooComplex; ecNotSupported: categories of other tables."""
-    table = _table(call)
+    """[MS-OXCTABL] 3.2.5.3. ecInvalidParam, ecTooComplex."""
+    table = _table(call, _OF_CONTENTS)
     order = request.sort
     order.check()
-    if order.categorized_count and table.table.kind != t.CONTENTS:
-        raise MapiError(Ec.ecNotSupported, "categories")
     sort = [(int(one.tag), int(one.order)) for one in order.sort_orders]
     table.define(sort=sort, categories=order.categorized_count, expanded=order.expanded_count, toggled=[])
     return r.SortTableResponse(request.index, 0, _COMPLETE)
@@ -140,7 +130,7 @@ def sort_table(call: Call, request: r.SortTable) -> r.SortTableResponse:
 @handles(r.Restrict)
 def restrict(call: Call, request: r.Restrict) -> r.RestrictResponse:
     """[MS-OXCTABL] 3.2.5.4. ecInvalidParam."""
-    table = _table(call)
+    table = _table(call, _SEARCHED)
     table.define(restriction=_checked(request.restriction))
     return r.RestrictResponse(request.index, 0, _COMPLETE)
 
@@ -157,14 +147,14 @@ def _checked(restriction: bytes) -> bytes:
 @handles(r.ResetTable)
 def reset_table(call: Call, request: r.ResetTable) -> r.ResetTableResponse:
     """[MS-OXCTABL] 3.2.5.15."""
-    _table(call).reset()
+    _table(call, _OF_CONTENTS).reset()
     return r.ResetTableResponse(request.index, 0)
 
 
 @handles(r.Abort)
 def abort(call: Call, request: r.Abort) -> r.AbortResponse:
     """[MS-OXCTABL] 3.2.5.6: nothing is ever under way."""
-    _table(call)
+    _table(call, _OF_FOLDERS)
     raise MapiError(Ec.ecUnableToAbort, "nothing is under way")
 
 
@@ -197,12 +187,12 @@ def query_rows(call: Call, request: r.QueryRows) -> r.QueryRowsResponse:
 @handles(r.FindRow)
 def find_row(call: Call, request: r.FindRow) -> r.FindRowResponse:
     """[MS-OXCTABL] 3.2.5.14. ecNotFound, ecInvalidBookmark."""
-    table = _table(call)
-    table.shown()
+    table = _table(call, _SEARCHED)
     gone = False
     if request.origin == Bookmark.BOOKMARK_CUSTOM:
         position, gone = table.place_of(request.bookmark)
     else:
+        table.shown()
         table.settle()
         position = table.origin(request.origin)
     backward = bool(request.flags & FindRowFlags.Backwards)
@@ -235,8 +225,8 @@ def seek_row(call: Call, request: r.SeekRow) -> r.SeekRowResponse:
 
 @handles(r.SeekRowBookmark)
 def seek_row_bookmark(call: Call, request: r.SeekRowBookmark) -> r.SeekRowBookmarkResponse:
-    """[MS-OXCTABL] 3.2.5.10. ecInvalidBookmark."""
-    table = _table(call)
+    """[MS-OXCTABL] 3.2.5.10. ecInvalidBookmark; ecNullObject: no columns yet."""
+    table = _table(call, _OF_FOLDERS)
     position, gone = table.place_of(request.bookmark)
     sought = table.seek(position, request.row_count)
     return r.SeekRowBookmarkResponse(request.index, 0, gone, sought != request.row_count, sought)
@@ -256,13 +246,13 @@ def seek_row_fractional(call: Call, request: r.SeekRowFractional) -> r.SeekRowFr
 @handles(r.CreateBookmark)
 def create_bookmark(call: Call, request: r.CreateBookmark) -> r.CreateBookmarkResponse:
     """[MS-OXCTABL] 3.2.5.12."""
-    return r.CreateBookmarkResponse(request.index, 0, _table(call).bookmark())
+    return r.CreateBookmarkResponse(request.index, 0, _table(call, _OF_FOLDERS).bookmark())
 
 
 @handles(r.FreeBookmark)
 def free_bookmark(call: Call, request: r.FreeBookmark) -> r.FreeBookmarkResponse:
-    """[MS-OXCTABL] 3.2.5.16. ecInvalidBookmark."""
-    _table(call).free(request.bookmark)
+    """[MS-OXCTABL] 3.2.5.16. ecInvalidBookmark; ecNullObject: no columns."""
+    _table(call, _OF_FOLDERS).free(request.bookmark)
     return r.FreeBookmarkResponse(request.index, 0)
 
 
@@ -272,20 +262,20 @@ def free_bookmark(call: Call, request: r.FreeBookmark) -> r.FreeBookmarkResponse
 @handles(r.ExpandRow)
 def expand_row(call: Call, request: r.ExpandRow) -> r.ExpandRowResponse:
     """[MS-OXCTABL] 3.2.5.17. ecNotFound, ecNotCollapsed."""
-    expanded, rows = _table(call).expand(request.category, request.max_rows, call.room - _EXPANDED_HEAD)
+    expanded, rows = _table(call, _OF_CONTENTS).expand(request.category, request.max_rows, call.room - _EXPANDED_HEAD)
     return r.ExpandRowResponse(request.index, 0, expanded, len(rows), b"".join(rows))
 
 
 @handles(r.CollapseRow)
 def collapse_row(call: Call, request: r.CollapseRow) -> r.CollapseRowResponse:
     """[MS-OXCTABL] 3.2.5.18. ecNotFound, ecNotExpanded."""
-    return r.CollapseRowResponse(request.index, 0, _table(call).collapse(request.category))
+    return r.CollapseRowResponse(request.index, 0, _table(call, _OF_CONTENTS).collapse(request.category))
 
 
 @handles(r.GetCollapseState)
 def get_collapse_state(call: Call, request: r.GetCollapseState) -> r.GetCollapseStateResponse:
     """[MS-OXCTABL] 3.2.5.19. ecBufferTooSmall."""
-    state = _table(call).collapse_state(request.row_id, request.row_instance)
+    state = _table(call, _OF_CONTENTS).collapse_state(request.row_id, request.row_instance)
     if len(state) + 8 > call.room:
         raise MapiError(Ec.ecBufferTooSmall, "collapse state")
     return r.GetCollapseStateResponse(request.index, 0, state)
@@ -294,4 +284,4 @@ def get_collapse_state(call: Call, request: r.GetCollapseState) -> r.GetCollapse
 @handles(r.SetCollapseState)
 def set_collapse_state(call: Call, request: r.SetCollapseState) -> r.SetCollapseStateResponse:
     """[MS-OXCTABL] 3.2.5.20. ecInvalidParam."""
-    return r.SetCollapseStateResponse(request.index, 0, _table(call).set_collapse_state(request.state))
+    return r.SetCollapseStateResponse(request.index, 0, _table(call, _OF_CONTENTS).set_collapse_state(request.state))
