@@ -7,7 +7,11 @@ number covers everything that happened up to it, so that the states given back a
 
 from __future__ import annotations
 
-from typing import ClassVar
+import sys
+from array import array
+from collections.abc import Iterable
+from struct import Struct
+from typing import ClassVar, Final
 
 from gromoxd.exmdb.calls import Call, Done, Result
 from gromoxd.exmdb.objects import Bag, Partial, Saved
@@ -25,8 +29,21 @@ class State(Result, frozen=True):
     read: bytes = b""
 
 
+Changed = tuple[int, int, int, bool]
+"""(mid, change number, size, associated)."""
+LISTED: Final = 10_000
+"""So many changes are listed; a list of more is slow to decode."""
+_PACKED: Final = Struct("<QQQ")
+"""Mid, change number, size * 2 + associated."""
+
+
+def pack_changed(changes: Iterable[Changed]) -> bytes:
+    """As `ContentChanges.more` has them."""
+    return b"".join([_PACKED.pack(mid, cn, size * 2 + associated) for mid, cn, size, associated in changes])
+
+
 class ContentChanges(Result, frozen=True):
-    """`changed`: (mid, change number, size, associated), FAI messages first as 2.2.4.3.2 wants of ordered downloads.
+    """`changed`: the first LISTED, FAI messages first as 2.2.4.3.2 wants of ordered downloads; `more`: the others.
 
     `deleted`, `out_of_scope`, `read`, `unread` are IDSETs of message ids, empty when there are none. `state` is what
     the client's state is once it has taken all of it.
@@ -38,6 +55,42 @@ class ContentChanges(Result, frozen=True):
     read: bytes
     unread: bytes
     state: State
+    more: bytes = b""
+
+    @property
+    def total(self) -> int:
+        """How many messages changed."""
+        return len(self.changed) + len(self.more) // _PACKED.size
+
+    def some(self, first: int, count: int) -> list[Changed]:
+        """Those from a position on."""
+        found = self.changed[first : first + count]
+        if len(found) < count:
+            start = max(first - len(self.changed), 0) * _PACKED.size
+            octets = self.more[start : start + (count - len(found)) * _PACKED.size]
+            whole = octets[: len(octets) // _PACKED.size * _PACKED.size]
+            found += [(mid, cn, size >> 1, bool(size & 1)) for mid, cn, size in _PACKED.iter_unpack(whole)]
+        return found
+
+    def mids(self) -> list[int]:
+        """The ids of all."""
+        return [mid for mid, *_ in self.changed] + self._numbers()[0::3].tolist()
+
+    def sizes(self) -> tuple[int, int, int, int]:
+        """How many FAI messages and their octets, how many others and theirs."""
+        count, octets = 0, 0
+        while (one := self.some(count, 1)) and one[0][3]:
+            count += 1
+            octets += one[0][2]
+        both = sum(size for _, _, size, _ in self.changed)
+        packed = sum(self._numbers()[2::3]) - max(count - len(self.changed), 0)
+        return count, octets, self.total - count, both + packed // 2 - octets
+
+    def _numbers(self) -> array[int]:
+        numbers = array("Q", self.more[: len(self.more) // _PACKED.size * _PACKED.size])
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        return numbers
 
 
 class GetContentChanges(Call[ContentChanges], frozen=True):

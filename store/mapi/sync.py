@@ -191,9 +191,10 @@ class _Contents:
             out = known & self.keys.idset(self.left)
         deleted = IdSet() if flags & s.NO_DELETIONS or not known else self._deleted(known | changed)
         read, unread = self._read_marks()
+        told = [(m.mid, m.cn, m.size, m.associated) for m in self.changed]
         return s.ContentChanges(
-            [(m.mid, m.cn, m.size, m.associated) for m in self.changed], _octets(deleted), _octets(out),
-            _octets(read), _octets(unread), self._state((known - deleted - out) | changed),
+            told[: s.LISTED], _octets(deleted), _octets(out), _octets(read), _octets(unread),
+            self._state((known - deleted - out) | changed), s.pack_changed(told[s.LISTED :]),
         )  # fmt: skip
 
     def _normal(self) -> None:

@@ -10,6 +10,7 @@ from gromoxd.errors import Ec
 from gromoxd.exmdb import sync as s
 from gromoxd.mapi.cursor import Cursor
 from gromoxd.mapi.ids import eid_int, gid
+from gromoxd.mapi.restrictions import Exist, encode_restriction
 from gromoxd.rop import fasttransfer as ft
 from gromoxd.rop import sync as rop
 from gromoxd.rop.codec import Request, read_response
@@ -18,6 +19,7 @@ from tests.emsmdb.test_fasttransfer import COPY_FOLDER, COPY_MESSAGES, COPY_TO, 
 from tests.emsmdb.world import DRAFTS, INBOX, IPM, Client, EmsmdbWorld
 
 ROUNDS = 60
+EXISTS = encode_restriction(Exist(0x0037001F))
 
 
 @pytest.fixture
@@ -168,7 +170,7 @@ class Storm:
         return rng.choice(
             [
                 rop.SynchronizationConfigure(0, index, output, rng.randint(0, 3), flags, rng.randrange(65536),
-                                             self.octets(2) * rng.randint(0, 1), flags, [0x0037001F]),
+                                             rng.choice((b"", b"", EXISTS, self.octets(2))), flags, [0x0037001F]),
                 rop.SynchronizationOpenCollector(0, index, output, rng.random() < 0.5),
                 ft.FastTransferSourceCopyTo(0, index, output, flags, flags, 1, [0x0037001F]),
                 ft.FastTransferSourceCopyFolder(0, index, output, flags, 1),

@@ -108,8 +108,9 @@ class Copy(Download):
             if error.code not in (Ec.ecAccessDenied, Ec.ecNotFound):
                 raise
             return []
-        self.total += len(changes.changed)
-        return [mid for mid, *_ in changes.changed]
+        mids = changes.mids()
+        self.total += len(mids)
+        return mids
 
     def _children(self, fid: int) -> dict[int, list[int]]:
         """The subfolders of each folder below one."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Any, Final
 
-from gromoxd.errors import Ec, MapiError
+from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb import hierarchy as h
 from gromoxd.exmdb import objects as o
 from gromoxd.exmdb import sync as s
@@ -14,6 +14,7 @@ from gromoxd.exmdb.storecalls import GetReplids
 from gromoxd.exmdb.working import Account
 from gromoxd.exmdb.working.values import whole
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.evaluate import compile_restriction
 from gromoxd.mapi.fasttransfer import (
     Marker,
     MetaTagIdsetDeleted,
@@ -24,6 +25,7 @@ from gromoxd.mapi.fasttransfer import (
 )
 from gromoxd.mapi.ids import gid
 from gromoxd.mapi.idset import IdSet
+from gromoxd.mapi.restrictions import decode_restriction
 from gromoxd.mapi.types import MULTIPLE, PropType
 from gromoxd.rop import sync as rop
 from workers.http.emsmdb import streamout
@@ -121,7 +123,7 @@ class SyncDownload(Download, StateHolder):
         changes: s.ContentChanges = self.account.call(
             s.GetContentChanges(self.fid, self.state, self._wanted(), self.restriction)
         )
-        self.total = len(changes.changed)
+        self.total = changes.total
         if self.flags & PROGRESS:
             self._progress_total(changes)
         missing: list[int] = []
@@ -143,10 +145,9 @@ class SyncDownload(Download, StateHolder):
 
     def _progress_total(self, changes: s.ContentChanges) -> None:
         """The element progressTotal: ProgressInformation ([MS-OXCFXICS] 2.2.2.7)."""
-        fai = [size for _, _, size, associated in changes.changed if associated]
-        normal = [size for _, _, size, associated in changes.changed if not associated]
+        fai, fai_octets, normal, octets = changes.sizes()
         self.writer.marker(Marker.IncrSyncProgressMode)
-        self.writer.property(PROGRESS_TAG, _PROGRESS.pack(0, 0, len(fai), sum(fai), len(normal), 0, sum(normal)))
+        self.writer.property(PROGRESS_TAG, _PROGRESS.pack(0, 0, fai, fai_octets, normal, 0, octets))
 
     def _messages(self, changes: s.ContentChanges, missing: list[int]) -> Iterator[None]:
         never = IDENTITY | _IN_HEADER
@@ -158,9 +159,8 @@ class SyncDownload(Download, StateHolder):
         )  # fmt: skip
         what = o.PROPS | o.RECIPIENTS * scope.recipients | o.ATTACHMENTS * scope.attachments
         tags = self._asked()
-        at, count, changed = 0, FEW, changes.changed
-        while at < len(changed):
-            some = changed[at : at + count]
+        at, count = 0, FEW
+        while some := changes.some(at, count):
             found: list[o.Message] = self.account.call(o.ReadMessages([one[0] for one in some], what, tags))
             self.names.coming = lambda found=found: tags_of(found)  # type: ignore[misc]
             there = {message.mid: message for message in found}
@@ -318,7 +318,7 @@ def tags_of(messages: list[o.Message]) -> set[int]:
 
 @handles(rop.SynchronizationConfigure)
 def configure(call: Call, request: rop.SynchronizationConfigure) -> rop.SynchronizationConfigureResponse:
-    """[MS-OXCFXICS] 3.2.5.9.1.1. What is wrong with a restriction shows when the first buffer is taken."""
+    """[MS-OXCFXICS] 3.2.5.9.1.1."""
     folder = call.object(Folder)
     if request.synchronization_type not in (CONTENTS, HIERARCHY):
         raise MapiError(Ec.ecInvalidParam, f"synchronisation of type {request.synchronization_type}")
@@ -326,5 +326,15 @@ def configure(call: Call, request: rop.SynchronizationConfigure) -> rop.Synchron
         raise MapiError(Ec.ecInvalidParam, f"SendOptions {request.send_options:#x}")
     if request.synchronization_type == HIERARCHY and request.restriction_data:
         raise MapiError(Ec.ecInvalidParam, "restriction of a hierarchy")
+    if request.restriction_data:
+        _check(request.restriction_data)
     call.put(request.output, SyncDownload(folder, request, call.session.code_page))
     return rop.SynchronizationConfigureResponse(request.output, 0)
+
+
+def _check(restriction: bytes) -> None:
+    """ecInvalidParam for what is no restriction; the store evaluates it when the first buffer is taken."""
+    try:
+        compile_restriction(decode_restriction(restriction))
+    except WireError as error:
+        raise MapiError(Ec.ecInvalidParam, f"restriction: {error}") from error

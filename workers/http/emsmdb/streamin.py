@@ -319,7 +319,7 @@ class FolderSink(Sink):
     def _remove_messages(self, kind: int) -> None:
         call = self.upload.account.call
         changes: s.ContentChanges = call(s.GetContentChanges(self.fid, s.State(), kind))
-        mids = [mid for mid, *_ in changes.changed]
+        mids = changes.mids()
         for first in range(0, len(mids), AT_ONCE):
             call(o.DeleteMessages(self.fid, mids[first : first + AT_ONCE]))
 
