@@ -149,7 +149,7 @@ def test_sessions_end_and_belong_to_somebody(server: Server, profiles: Open) -> 
     other.link.cookies.update(cookies)
     with pytest.raises(HttpFault) as failed:
         other.session.fetch()
-    assert failed.value.code == 11  # no privilege ([MS-OXCMAPIHTTP] 2.2.3.3.3)
+    assert failed.value.code == 10  # context not found ([MS-OXCMAPIHTTP] 3.2.5.1)
     other.link.cookies.clear()
     other.link.cookies.update(kept)
     one.link.ping()

@@ -173,6 +173,7 @@ def test_refusals_by_their_codes(endpoint: Endpoint, browser: Browser) -> None:
     assert browser.post("Query")[0] == Code.MISSING_COOKIE
     assert browser.post("", b"")[0] == Code.MISSING_HEADER
     assert browser.post("Execute")[0] == Code.INVALID_REQUEST_TYPE
+    assert dict(browser.ask("Bind", X_RequestId="").headers)["X-ResponseCode"] == "7"
     assert browser.post("Bind", bytes(6000))[0] == Code.TOO_LARGE
     got = endpoint.handle(Request({"X-RequestType": "Bind"}, method="GET"))  # type: ignore[arg-type]
     assert dict(got.headers)["X-ResponseCode"] == "2"
@@ -191,8 +192,12 @@ def test_a_session_is_its_user_s(endpoint: Endpoint, browser: Browser) -> None:
     browser.post("Bind")
     other = Browser(endpoint, BOB)
     other.cookies = dict(browser.cookies)
-    for kind in ("Query", "Unbind", "PING", "Wait", "Bind"):
-        assert other.post(kind)[0] == Code.NO_PRIVILEGE, kind
+    for kind in ("Query", "Unbind", "PING", "Wait"):
+        other.cookies = dict(browser.cookies)
+        assert other.post(kind)[0] == Code.CONTEXT_NOT_FOUND, kind
+    other.cookies = dict(browser.cookies)
+    assert other.post("Bind") == (0, b"hello"), "one of his own"
+    assert other.cookies["sid"] != browser.cookies["sid"]
     assert browser.post("Query", b"x") == (0, b"used x"), "nothing happened to it"
 
 
@@ -220,9 +225,12 @@ def test_reconnecting(endpoint: Endpoint, browser: Browser) -> None:
     assert browser.post("Bind") == (0, b"hello")
     assert browser.cookies["sid"] != sid
     assert (state.closed, len(endpoint.contexts)) == (1, 1)
-    browser.cookies["sid"] = sid
-    assert browser.post("Bind")[0] == Code.CONTEXT_NOT_FOUND
-    assert browser.post("Bind") == (0, b"hello"), "the refusal took the cookie away"
+    browser.cookies = {"sid": sid, "sequence": "whatever"}
+    assert browser.post("Query")[0] == Code.CONTEXT_NOT_FOUND
+    browser.cookies = {"sid": sid}
+    assert browser.post("Bind") == (0, b"hello"), "one that has ended is no reason for refusal"
+    browser.cookies = {"sid": "nonsense"}
+    assert browser.post("Bind")[0] == Code.INVALID_CONTEXT_COOKIE
 
 
 def test_so_many_of_one_user(endpoint: Endpoint, browser: Browser) -> None:
@@ -234,10 +242,9 @@ def test_so_many_of_one_user(endpoint: Endpoint, browser: Browser) -> None:
 
 def test_ping(endpoint: Endpoint, browser: Browser) -> None:
     assert browser.post("PING") == (0, b"")
-    assert "X-ExpirationInfo" not in dict(browser.ask("ping").headers)
+    assert dict(browser.ask("ping").headers)["X-ExpirationInfo"] == "900000"
     browser.post("Bind")
-    reply = browser.ask("PING")
-    assert dict(reply.headers)["X-ExpirationInfo"] == "900000"
+    assert dict(browser.ask("PING").headers)["X-ResponseCode"] == "0"
     assert browser.post("Query", b"x") == (0, b"used x"), "the sequence is as it was"
     browser.cookies["sid"] = "5." + "x" * 32
     assert browser.post("PING")[0] == Code.CONTEXT_NOT_FOUND

@@ -78,7 +78,7 @@ def test_connect(endpoint: Endpoint, browser: Browser) -> None:
 
 def test_the_mailbox_of_the_url(site: Site, endpoint: Endpoint) -> None:
     query = {"mailboxid": site.people.mailbox_id(BOB)}
-    endpoint.handle(Request({"X-RequestType": "Connect"}, connect_body(), query=query))  # type: ignore[arg-type]
+    endpoint.handle(Request({"X-RequestType": "Connect", "X-RequestId": "{1}:1"}, connect_body(), query=query))  # type: ignore[arg-type]
     assert state_of(endpoint).use().mailbox == BOB
 
 
@@ -189,9 +189,10 @@ def test_who_has_moved_asks_again(site: Site, endpoint: Endpoint, browser: Brows
 
 def test_all_listeners_have_the_same_sessions(site: Site) -> None:
     first, second = routes(site), routes(site)  # type: ignore[arg-type]
-    assert [route.path for route in first] == ["/mapi/emsmdb", "/mapi/emsmdb/"]
-    assert {route.handler.__self__ for route in first + second} == {site.endpoints[MAILBOX]}  # type: ignore[attr-defined]
-    assert all(route.cookie == "sid" and route.authenticated for route in first)
+    assert [route.path for route in first] == ["/mapi/emsmdb", "/mapi/emsmdb/", "/mapi/healthcheck.htm"]
+    found = first[:2] + second[:2]
+    assert {route.handler.__self__ for route in found} == {site.endpoints[MAILBOX]}  # type: ignore[attr-defined]
+    assert all(route.cookie == "sid" and route.authenticated for route in found)
 
 
 def test_versions() -> None:
@@ -203,3 +204,12 @@ def test_versions() -> None:
     assert emsmdb.unpack_version((12, 4518, 1014)) == (12, 0, 4518, 1014)
     assert emsmdb.server_version(Site(version="x")) == (15, 0, 847, 4040)  # type: ignore[arg-type]
     assert emsmdb.server_version(Site(version="15.02.1.7")) == (15, 2, 1, 7)  # type: ignore[arg-type]
+
+
+def test_what_a_load_balancer_asks(site: Site) -> None:
+    health = routes(site)[-1]  # type: ignore[arg-type]
+    assert not health.authenticated
+    reply = health.handler(Request(method="GET"))
+    assert (reply.status, reply.body) == (200, b"200 OK<br/>\r\n")
+    site.drained = True
+    assert health.handler(Request(method="GET")).status == 503

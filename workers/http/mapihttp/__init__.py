@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from workers.http.front import Route
+    from workers.http.front import Reply, Route
     from workers.http.mapihttp.endpoint import Endpoint
     from workers.http.site import Site
 
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 MAILBOX: Final = "/mapi/emsmdb"
 LARGEST_BODY: Final = 1 << 20
+HEALTH: Final = "/mapi/healthcheck.htm"
+"""What load balancers ask for in front of Exchange."""
 METHODS: Final = ("POST", "GET")
 
 
@@ -29,8 +31,18 @@ def routes_of(site: Site, path: str, make: Callable[[], Endpoint]) -> list[Route
 
 
 def routes(site: Site) -> list[Route]:
-    """The mailbox endpoint ([MS-OXCMAPIHTTP] 2.2.4)."""
-    return routes_of(site, MAILBOX, lambda: _mailbox(site))
+    """The mailbox endpoint ([MS-OXCMAPIHTTP] 2.2.4), and whether it takes new sessions."""
+    from workers.http.front import Route
+
+    found = routes_of(site, MAILBOX, lambda: _mailbox(site))
+    return [*found, Route(HEALTH, lambda request: _health(site, request), authenticated=False)]
+
+
+def _health(site: Site, request: Any) -> Reply:
+    from workers.http.front import Reply
+
+    status, text = (503, b"draining\r\n") if site.ctx.draining() else (200, b"200 OK<br/>\r\n")
+    return Reply(status, [("Content-Type", "text/html"), ("Cache-Control", "no-store")], text)
 
 
 def _mailbox(site: Site) -> Endpoint:

@@ -75,15 +75,18 @@ class Contexts:
         """The one of a cookie; its idle time begins anew. Refusal."""
         if not sid:
             raise Refusal(Code.MISSING_COOKIE, "no session cookie")
+        context = self.look(sid, username)
+        if context is None:
+            raise Refusal(Code.CONTEXT_NOT_FOUND)
+        context.used = self._clock()
+        return context
+
+    def look(self, sid: str, username: str) -> SessionContext | None:
+        """The one of a cookie; None when there is none such of this user (3.2.5.1). Refusal for what is no cookie."""
         if not _SID.fullmatch(sid):
             raise Refusal(Code.INVALID_CONTEXT_COOKIE)
         context = self._all.get(sid)
-        if context is None:
-            raise Refusal(Code.CONTEXT_NOT_FOUND)
-        if context.username != username:
-            raise Refusal(Code.NO_PRIVILEGE)
-        context.used = self._clock()
-        return context
+        return context if context is not None and context.username == username else None
 
     def enter(self, context: SessionContext) -> None:
         """A request uses it: it does not expire meanwhile."""

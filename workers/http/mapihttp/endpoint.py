@@ -75,6 +75,8 @@ class Endpoint:
         kind = self.types.get(name.lower())
         if kind is None:
             raise Refusal(Code.INVALID_REQUEST_TYPE)
+        if not request.header("X-RequestId"):
+            raise Refusal(Code.MISSING_HEADER, "no X-RequestId")
         if kind.use is Use.OPENS:
             return self._open(request, kind, started)
         context, body = Context(self.site, request), request.body()
@@ -97,17 +99,20 @@ class Endpoint:
         return self._run(kind, context, found, body, started)
 
     def _open(self, request: Request, kind: RequestType, started: float) -> Reply:
-        """[MS-OXCMAPIHTTP] 3.2.5.1, 3.2.5.6."""
+        """[MS-OXCMAPIHTTP] 3.2.5.1, 3.2.5.6: the session context of before ends, if it has not yet."""
         username = request.user.username
         sid = request.cookie("sid")
         if sid:
-            self.contexts.end(self.contexts.find(sid, username))
+            before = self.contexts.look(sid, username)
+            if before is not None:
+                self.contexts.end(before)
         context = Context(self.site, request)
         body = request.body()
         try:
             settings = self._settings()
             self.contexts.admit(username, settings.emsmdb_max_cxh_per_user, settings.emsmdb_max_sessions)
             answer = kind.function(context, body)
+            self._admit_again(context, username)
         except (MapiError, WireError) as error:
             return self._answer(request, None, _failure(error), started)
         if context.state is None:
@@ -115,6 +120,17 @@ class Endpoint:
         found = self.contexts.open(username, context.state)
         self._sweep()
         return self._answer(request, found, answer, started)
+
+    def _admit_again(self, context: Context, username: str) -> None:
+        """While one was made, others may have taken the user's last places. MapiError."""
+        if context.state is None:
+            return
+        settings = self._settings()
+        try:
+            self.contexts.admit(username, settings.emsmdb_max_cxh_per_user, settings.emsmdb_max_sessions)
+        except MapiError:
+            context.state.close()
+            raise
 
     def _run(
         self, kind: RequestType, context: Context, found: SessionContext | None, body: bytes, started: float
@@ -198,10 +214,9 @@ class Endpoint:
     def _head(self, request: Request, found: SessionContext | None, *, waits: bool = False) -> Headers:
         fields = head(request, Code.SUCCESS, self._version())
         fields.append(("X-PendingPeriod", str(PENDING_PERIOD_MS)))
-        if found is not None:
-            fields.append(("X-ExpirationInfo", str(int(self._settings().emsmdb_session_idle * 1000))))
-            if not waits:  # another request may have advanced the sequence while one waited
-                fields += self._cookies(request, found)
+        fields.append(("X-ExpirationInfo", str(int(self._settings().emsmdb_session_idle * 1000))))
+        if found is not None and not waits:  # another request may have advanced the sequence while one waited
+            fields += self._cookies(request, found)
         return fields
 
     def _cookies(self, request: Request, found: SessionContext) -> Headers:
