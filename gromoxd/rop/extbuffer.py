@@ -35,14 +35,19 @@ class CallFlags(IntFlag):
     Chain = 0x00000004
 
 
-def read(data: bytes) -> list[bytes]:
-    """The payloads in the clear. WireError unless the last one, and that alone, is marked as the last."""
+def read(data: bytes, most: int = MOST) -> list[bytes]:
+    """The payloads in the clear. WireError unless the last one, and that alone, is marked as the last.
+
+    Of more than `most` buffers none beyond these is decompressed.
+    """
     cursor, found = Cursor(data), list[bytes]()
     while True:
         version, flags, size, actual = cursor.struct(HEADER)
         if version:
             raise WireError(f"version {version} of an extended buffer", cursor.at - 8)
         payload = cursor.take(size)
+        if len(found) + 1 == most and not flags & HeaderFlags.Last:
+            raise WireError("too many extended buffers", cursor.at)
         if flags & HeaderFlags.XorMagic:
             payload = payload.translate(_MAGIC)
         if flags & HeaderFlags.Compressed:
@@ -53,16 +58,11 @@ def read(data: bytes) -> list[bytes]:
         if flags & HeaderFlags.Last:
             cursor.finish()
             return found
-        if len(found) == MOST:
-            raise WireError("too many extended buffers", cursor.at)
 
 
 def read_one(data: bytes) -> bytes:
     """The payload of the one buffer of a request. WireError for more, as the server asks for none such."""
-    found = read(data)
-    if len(found) != 1:
-        raise WireError(f"{len(found)} extended buffers")
-    return found[0]
+    return read(data, 1)[0]
 
 
 def write(payloads: list[bytes], threshold: int = -1, *, xor: bool = False) -> bytes:

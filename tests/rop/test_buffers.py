@@ -53,7 +53,7 @@ def test_the_last_one_ends_it() -> None:
     two = extbuffer.write([b"one", b"two"])
     assert two == pack("<HHHH", 0, 0, 3, 3) + b"one" + pack("<HHHH", 0, 4, 3, 3) + b"two"
     assert extbuffer.read(two) == [b"one", b"two"]
-    with pytest.raises(WireError, match="2 extended buffers"):
+    with pytest.raises(WireError, match="too many extended buffers"):
         extbuffer.read_one(two)
     with pytest.raises(WireError, match="too many"):
         extbuffer.read(two + b"x")

@@ -56,7 +56,7 @@ class Bearer:
             raise BadToken("it names no user")
         if len(self._good) >= MOST_KEPT:
             self._good.clear()
-        lasts = min(KEPT_SECONDS, claims["exp"] + LEEWAY - time.time())
+        lasts = min(KEPT_SECONDS, int(claims["exp"]) + LEEWAY - time.time())
         self._good[digest] = (time.monotonic() + lasts, name)
         return name
 
@@ -70,7 +70,7 @@ class Bearer:
                 token, key, algorithms=algorithms, audience=audience, issuer=issuer, leeway=LEEWAY,
                 options={"require": ["exp"], "verify_aud": audience is not None},
             )  # fmt: skip
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise BadToken(f"{type(error).__name__}: {error}") from error
         return claims
 

@@ -88,6 +88,9 @@ class Service:
 
     def _of_domain(self, request: Request, domain: Domain) -> Mailbox | None:
         mailbox = MailboxRef(domain.homedir, "" if self._directory.homed_here(domain.host) else domain.host)
+        own = self._directory.domain(request.user.username.rpartition("@")[2])
+        if own is None or (domain.id != own.id and (not own.org_id or domain.org_id != own.org_id)):
+            return None  # another organisation's
         if not domain.homedir or not domain.active or not self._may(request.user, mailbox):
             return None
         people = self._site.people

@@ -33,6 +33,8 @@ class TransferStatus(IntEnum):
 class Download(ServerObject):
     """A download context. `stream` writes to `writer`; `done` and `total` count what is shown as progress."""
 
+    transfers = True
+
     def __init__(self, logon: Logon, writer: StreamWriter) -> None:
         super().__init__(logon)
         self.writer = writer

@@ -25,6 +25,8 @@ LONGEST: Final = 1 << 20
 class Destination(ServerObject):
     """An upload context. What went wrong once goes wrong again."""
 
+    transfers = True
+
     def __init__(self, target: ServerObject, root: streamin.Sink) -> None:
         super().__init__(target.logon)
         self._reader = LongReader(LONGEST)

@@ -43,6 +43,8 @@ _STRING8, _STRING = int(PropType.PtypString8), int(PropType.PtypString)
 class Collector(ServerObject, StateHolder):
     """A synchronisation upload context."""
 
+    transfers = True
+
     def __init__(self, folder: Folder, contents: bool) -> None:
         ServerObject.__init__(self, folder.logon)
         StateHolder.__init__(self, contents)

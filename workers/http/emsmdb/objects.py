@@ -21,6 +21,8 @@ class ServerObject:
     """
 
     handle = 0
+    transfers = False
+    """Whether it holds much while octets go in or out: a session has few such at a time."""
     owner: ServerObject | None = None
     parts: set[ServerObject] | frozenset[ServerObject] = frozenset()
     work: Any = None

@@ -27,6 +27,7 @@ from workers.http.emsmdb.objects import Logon
 KEPT_CLASS: Final = "IPM.Configuration.PublicFolderReadMarks"
 DEFAULT_SIZE: Final = 4096
 LARGEST: Final = 1 << 20
+"""Octets of one folder's information, and of all that is not complete."""
 MOST_FOLDERS: Final = 1000
 _ANSWER: Final = 16
 """Octets of an answer that are no data, with some to spare."""
@@ -147,25 +148,29 @@ def write_per_user_information(
     written = pieces.written.get(folder_id)
     if written is None or len(written) != request.data_offset:
         raise MapiError(Ec.ecError, f"offset {request.data_offset}")
-    if len(written) + len(request.data) > LARGEST:
+    if len(request.data) + sum(map(len, pieces.written.values())) > LARGEST:
         raise MapiError(Ec.ecTooBig, "per-user information")
     written += request.data
     if request.has_finished:
         del pieces.written[folder_id]
         guid = pieces.guids.pop(folder_id)
         if logon.public:
-            _mark(logon, _folder(logon, folder_id), bytes(written))
+            _mark(logon, _folder(logon, folder_id), call.session.site.services.run_blocking(_set_of, bytes(written)))
         else:
             _keep(logon, guid + folder_id + bytes(written))
     return w.WritePerUserInformationResponse(request.index, 0)
 
 
-def _mark(logon: Logon, fid: int, data: bytes) -> None:
-    """Have those messages read whose change numbers are in the set, and the others unread. ecInvalidParam."""
+def _set_of(data: bytes) -> IdSet:
+    """ecInvalidParam. It may take long: it is done on a thread."""
     try:
-        wanted = IdSet.decode_replguid(data) if data else IdSet()
+        return IdSet.decode_replguid(data) if data else IdSet()
     except WireError as error:
         raise MapiError(Ec.ecInvalidParam, f"per-user information: {error}") from error
+
+
+def _mark(logon: Logon, fid: int, wanted: IdSet) -> None:
+    """Have those messages read whose change numbers are in the set, and the others unread."""
     read = wanted.of(logon.info.guid)
     change: dict[bool, list[int]] = {True: [], False: []}
     for mid, is_read, number in _messages(logon, fid):

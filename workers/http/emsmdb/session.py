@@ -24,10 +24,14 @@ log = logging.getLogger(__name__)
 
 MOST_OBJECTS: Final = 32_768
 """Handles of one logon."""
+MOST_TRANSFERS: Final = 256
+"""Of them such as hold states of synchronisation, or streams under way, in one session."""
 SMALLEST_ROOM: Final = 256
 """Octets that a ROP is given for its answer, or it is not begun. What has effects answers with less (RopLogon: 166)."""
 MOST_ROPS: Final = 4096
 """Requests of one buffer; more than fit into one with handles for them."""
+LONGEST_TURN: Final = 0.005
+"""Seconds after which others have their turn between two ROPs."""
 _RELEASE: Final = 0x01
 
 
@@ -51,6 +55,7 @@ class Session:
         self.moved: deque[float] = deque()
         self.lock = threading.Lock()
         self.closed = False
+        self._transfers = 0
         self._repeated: Request | None = None
         self._logons: dict[int, Logon] = {}
         self._next: dict[int, int] = {}
@@ -75,7 +80,7 @@ class Session:
         if isinstance(made, Logon):
             self._forget(number)
             self._logons[number], self._next[number] = made, 0
-        elif len(self.objects) >= MOST_OBJECTS:
+        elif len(self.objects) >= MOST_OBJECTS or (made.transfers and self._transfers >= MOST_TRANSFERS):
             made.close()
             raise MapiError(Ec.ecMaxObjsExceeded, "handles")
         n = self._next[number]
@@ -84,6 +89,7 @@ class Session:
         self._next[number] = n + 1
         made.handle = handle
         self.objects[handle] = made
+        self._transfers += made.transfers
         return handle
 
     def release(self, handle: int) -> None:
@@ -93,6 +99,7 @@ class Session:
             self._forget(found.number)
         elif found is not None:
             del self.objects[handle]
+            self._transfers -= found.transfers
             for part in found.parts:
                 self.release(part.handle)
             if found.owner is not None:
@@ -102,7 +109,12 @@ class Session:
     def _forget(self, number: int) -> None:
         self._logons.pop(number, None)
         for handle in [handle for handle in self.objects if handle >> 24 == number]:
-            self.objects.pop(handle).close()
+            gone = self.objects.pop(handle)
+            self._transfers -= gone.transfers
+            try:
+                gone.close()
+            except (MapiError, WireError, OSError) as error:  # the others are to be closed all the same
+                log.warning("object not closed well", extra={"kind": type(gone).__name__, "error": str(error)})
 
     def close(self) -> None:
         """The session ends. Once is enough."""
@@ -126,7 +138,11 @@ class Session:
         requests = self._requests(rops)
         answers: list[bytes] = []
         self._repeated = None
+        begun = time.monotonic()
         for number, (start, request) in enumerate(requests, 1):
+            if time.monotonic() - begun > LONGEST_TURN:
+                self.pause()
+                begun = time.monotonic()
             after = requests[number][0] if number < len(requests) else len(rops)
             last = after == len(rops)
             mine = room if last else room - TOO_SMALL_SIZE - (len(rops) - after)

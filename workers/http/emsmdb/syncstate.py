@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from gromoxd.errors import Ec, MapiError, WireError
@@ -24,7 +24,11 @@ from workers.http.emsmdb.objects import Logon, ServerObject
 
 LARGEST: Final = 2 << 20
 """Octets of one property of a state: some hundred thousand ranges."""
+MOST_HELD: Final = 16 << 20
+"""Octets of all states that clients have uploaded in one session."""
 MOST_RANGES: Final = 500_000
+LIGHT: Final = 16 << 10
+"""Octets of a set that are read on the loop; more, some milliseconds' work, on a thread."""
 _PROPERTIES: Final = {
     MetaTagIdsetGiven: "given", MetaTagIdsetGivenBinary: "given", MetaTagCnsetSeen: "seen",
     MetaTagCnsetSeenFAI: "seen_fai", MetaTagCnsetRead: "read",
@@ -43,6 +47,12 @@ class StateHolder:
         self._name = ""
         self._pieces: list[bytes] = []
         self._size = self._announced = 0
+
+    @property
+    def held(self) -> int:
+        """Octets of what the client has uploaded."""
+        state = self.state
+        return self._size + len(state.given) + len(state.seen) + len(state.seen_fai) + len(state.read)
 
     def require_open(self) -> None:
         """MapiError when it is too late to upload a state."""
@@ -64,18 +74,25 @@ class StateHolder:
             raise MapiError(Ec.ecInvalidParam, "no state property was begun")
         self._size += len(data)
         if self._size > LARGEST:
-            self._name, self._pieces = "", []
+            self.forget()
             raise MapiError(Ec.ecTooBig, "state property")
         self._pieces.append(data)
 
-    def end(self) -> None:
+    def forget(self) -> None:
+        """Of the property that is being uploaded nothing is kept."""
+        self._name, self._pieces, self._size = "", [], 0
+
+    def end(self, on_thread: Callable[..., IdSet]) -> None:
         """RopSynchronizationUploadStateStreamEnd. ecInvalidParam for what is no set."""
         if not self._name:
             raise MapiError(Ec.ecInvalidParam, "no state property was begun")
         name, octets = self._name, b"".join(self._pieces)
-        self._name, self._pieces = "", []
+        self._name, self._pieces, self._size = "", [], 0
         try:
-            IdSet.decode_replguid(octets, MOST_RANGES)
+            if len(octets) > LIGHT:
+                on_thread(IdSet.decode_replguid, octets, MOST_RANGES)
+            else:
+                IdSet.decode_replguid(octets, MOST_RANGES)
         except WireError as error:
             raise MapiError(Ec.ecInvalidParam, str(error)) from error
         self.put(name, octets)
@@ -112,7 +129,13 @@ def upload_continue(
     call: Call, request: rop.SynchronizationUploadStateStreamContinue
 ) -> rop.SynchronizationUploadStateStreamContinueResponse:
     """[MS-OXCFXICS] 3.2.5.9.2.2."""
-    holder_of(call).go_on(request.stream_data)
+    holder = holder_of(call)
+    holder.go_on(request.stream_data)
+    if holder.held > LIGHT:
+        others = [one for one in call.session.objects.values() if isinstance(one, StateHolder)]
+        if sum(one.held for one in others) > MOST_HELD:
+            holder.forget()
+            raise MapiError(Ec.ecTooBig, "states of a session")
     return rop.SynchronizationUploadStateStreamContinueResponse(request.index, 0)
 
 
@@ -121,7 +144,7 @@ def upload_end(
     call: Call, request: rop.SynchronizationUploadStateStreamEnd
 ) -> rop.SynchronizationUploadStateStreamEndResponse:
     """[MS-OXCFXICS] 3.2.5.9.2.3."""
-    holder_of(call).end()
+    holder_of(call).end(call.session.site.services.run_blocking)
     return rop.SynchronizationUploadStateStreamEndResponse(request.index, 0)
 
 
@@ -157,5 +180,6 @@ def get_transfer_state(
     """[MS-OXCFXICS] 3.2.5.9.3.1. MetaTagIdsetGiven of an upload is the client's own matter (3.2.5.2.1)."""
     found = holder_of(call)
     logon = call.object(ServerObject).logon
-    call.put(request.output, StateDownload(logon, found.transfer_state(), found.contents, found.tells_given))
+    state = call.session.site.services.run_blocking(found.transfer_state)
+    call.put(request.output, StateDownload(logon, state, found.contents, found.tells_given))
     return rop.SynchronizationGetTransferStateResponse(request.output, 0)
