@@ -28,6 +28,8 @@ _THREE = Struct("<III")
 _FOUR = Struct("<IIII")
 LONGEST_DN: Final = 1024
 NOTHING_YET: Final = (0, 0, 0, 0)
+MOST_WAITING: Final = 4
+"""Requests that wait in one session context; with another one the oldest is answered. Clients have one."""
 
 
 class Mailbox:
@@ -39,13 +41,13 @@ class Mailbox:
     __slots__ = ("_waiting", "home", "session")
 
     def __init__(self, home: str) -> None:
-        self._waiting: set[Event] = set()
+        self._waiting: dict[Event, None] = {}
         self.session: Session | None = None
         self.home = home
 
     def wake(self) -> None:
         """Something is pending."""
-        for event in self._waiting:
+        for event in list(self._waiting):
             event.set()
 
     def close(self) -> None:
@@ -62,11 +64,15 @@ class Mailbox:
 
     def add(self, event: Event) -> None:
         """Have an event set by `wake`."""
-        self._waiting.add(event)
+        if len(self._waiting) >= MOST_WAITING:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            oldest.set()
+        self._waiting[event] = None
 
     def remove(self, event: Event) -> None:
         """No more."""
-        self._waiting.discard(event)
+        self._waiting.pop(event, None)
 
 
 class NotificationWait:
