@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from gromoxd.addressbook.settings import OrganisationSettings
 from gromoxd.directory.model import Domain, Profile, User
 from workers.http.emsmdb.settings import EmsmdbSettings
 from workers.http.front import Refused, Reply
@@ -21,7 +22,10 @@ class Config:
     """Settings by their classes."""
 
     def __init__(self, **emsmdb: Any) -> None:
-        self._known: dict[type, Any] = {EmsmdbSettings: EmsmdbSettings(**emsmdb), HttpSettings: HttpSettings()}
+        self._known: dict[type, Any] = {
+            EmsmdbSettings: EmsmdbSettings(**emsmdb), HttpSettings: HttpSettings(),
+            OrganisationSettings: OrganisationSettings(),
+        }  # fmt: skip
 
     def get(self, cls: Any) -> Any:
         return self._known[cls]
