@@ -1,4 +1,4 @@
-"""What requests of MAPI/HTTP cost: RopLogon, OpenFolder and Release, PING; over raw sockets with Basic and keep-alive.
+"""What requests cost: RopLogon, OpenFolder and Release, PING, AutoDiscover; raw sockets with Basic and keep-alive.
 
     python loadtest/bench/mapihttp.py [--seconds 4] [--connections 1 4 8] [--json]
 
@@ -33,6 +33,11 @@ FIELDS = (
     b"X-RequestId: {1}:1\r\nX-ClientInfo: {2}:1\r\nX-ClientApplication: Outlook/16.0.16130.20218\r\n"
     b"Content-Type: application/mapi-http\r\n"
 )
+_SCHEMAS = b"http://schemas.microsoft.com/exchange/autodiscover/outlook/"
+DISCOVER = (
+    b'<Autodiscover xmlns="%brequestschema/2006"><Request><EMailAddress>%b</EMailAddress><AcceptableResponseSchema>'
+    b"%bresponseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>"
+) % (_SCHEMAS, USER.encode(), _SCHEMAS)
 NO_HANDLE = struct.pack("<I", 0xFFFFFFFF)
 
 
@@ -122,6 +127,14 @@ class Client:
             raise AssertionError(answer[:8].hex())
         return answer[16:-4]
 
+    def discover(self) -> None:
+        """Ask AutoDiscover (POX) for the user's own mailbox."""
+        fields = b"Content-Type: text/xml\r\nX-MapiHttpCapability: 1\r\nContent-Length: %d\r\n\r\n" % len(DISCOVER)
+        self.sock.sendall(b"POST /autodiscover/autodiscover.xml" + self.fixed + fields + DISCOVER)
+        answer = self._take(int(self.head()[b"Content-Length"]))
+        if b"mapiHttp" not in answer:
+            raise AssertionError(answer)
+
 
 def own_dn(server: Server, user: str = USER) -> str:
     """The DN of a user of the test site."""
@@ -143,6 +156,8 @@ def prepare(client: Client, name: str, user_dn: str) -> Any:
     """What one round of a measurement does."""
     if name == "ping":
         return lambda: client.post(b"PING", b"")
+    if name == "autodiscover":
+        return client.discover
     client.connect(user_dn)
     logon = logon_rop(user_dn)
     if name == "logon":
@@ -196,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 8])
-    parser.add_argument("--only", nargs="*", default=["ping", "logon", "folder"])
+    parser.add_argument("--only", nargs="*", default=["ping", "logon", "folder", "autodiscover"])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
