@@ -263,6 +263,7 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
+    ctypes.CDLL(None).malloc_trim(0)  # what loading has left behind
 
 
 def entry_of(launch: Launch) -> Callable[[WorkerContext], None]:

@@ -107,6 +107,11 @@ PRELOAD = (
     "gromoxd.mapi.compare", "gromoxd.mapi.conversation", "gromoxd.mapi.idset", "gromoxd.mapi.named_tags",
     "gromoxd.mapi.recipients", "gromoxd.mapi.rules", "gromoxd.mapi.smalltable", "gromoxd.mapi.sqlrestriction",
     "gromoxd.directory.queries", "gromoxd.directory.recipients", "gromoxd.directory.passwords",
+    "gromoxd.mapi.tables", "gromoxd.convert.automail", "gromoxd.convert.junk", "gromoxd.convert.meeting.requests",
+    "gromoxd.convert.meeting.responses", "gromoxd.exmdb.handshake", "gromoxd.exmdb.ranges",
+    "store.index", "store.mapi.computed", "store.mapi.conflicts", "store.mapi.foldermoves",
+    "store.mapi.replicas", "store.mapi.rulebook", "store.mapi.search", "store.mapi.source", "store.schema",
+    "store.upkeep", "workers.imap.session", "workers.imap.spool", "zope.interface",
 )  # fmt: skip
 """Modules that workers use, loaded before the fork so that their pages are shared. None may load gevent."""
 
