@@ -138,7 +138,8 @@ class AbortSubmit(Call[Done], frozen=True):
 class SubmitMime(Call[Submitted], frozen=True):
     """Send a mail that a client brings as octets, in `raw` or, when that is empty, as the spool beside the call.
 
-    `sender` b'' would be the null sender: only the system may send so. `save_fid`: a copy is kept in this folder, read,
+    `sender` '' is the null sender: the system's, and the owner's for a disposition notification (RFC 8098 3) to one
+    person. `save_fid`: a copy is kept in this folder, read,
     which `digest` describes; Bcc is in the copy and not in what is sent. `due`: not before. Errors as SubmitMessage.
     """
 

@@ -259,7 +259,8 @@ def submit_mime(tx: Transaction, call: g.SubmitMime) -> g.Submitted:
     options = call.options
     if not tx.access.is_system:
         options = _judged(tx, head, options, sender, as_owner, guest)
-        if call.sender.lower() not in (sender.lower(), tx.identity.owner.lower()):
+        allowed = (sender.lower(), tx.identity.owner.lower())
+        if call.sender.lower() not in allowed and (call.sender or guest or not _is_notification(head, call)):
             raise MapiError(Ec.ecAccessDenied, f"{sender} with the envelope of {call.sender}")
     due = call.due if call.due > tx.now else 0
     more: dict[str, Any] = {"sender": call.sender, "recipients": call.recipients, "due": due, "options": options}
@@ -271,6 +272,16 @@ def submit_mime(tx: Transaction, call: g.SubmitMime) -> g.Submitted:
     submitted = g.Submitted(id_, due)
     requests.remember(tx, call.request_id, submitted)
     return submitted
+
+
+_NOTIFICATION: Final = re.compile(rb"multipart/report\s*;.*\breport-type=(\"?)disposition-notification\1", re.I | re.S)
+
+
+def _is_notification(head: bytes, call: g.SubmitMime) -> bool:
+    """Whether a mail is a disposition notification to one person, which goes with the null sender (RFC 8098 3)."""
+    count = len(re.findall(rb"^content-type[ \t]*:", head, re.IGNORECASE | re.MULTILINE))
+    kind = field_map(head).get(b"content-type", b"")
+    return len(call.recipients) == count == 1 and _NOTIFICATION.match(kind) is not None
 
 
 def _spooled(tx: Transaction, spool: int) -> bytes:

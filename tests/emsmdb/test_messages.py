@@ -13,6 +13,7 @@ from gromoxd.exmdb import objects as o
 from gromoxd.exmdb import outgoing as g
 from gromoxd.exmdb.api import SYSTEM
 from gromoxd.mapi import proptags as p
+from gromoxd.mapi.bag import Bag
 from gromoxd.mapi.flags import MessageFlags, OpenModeFlags, SaveFlags
 from gromoxd.mapi.ids import eid_int
 from gromoxd.mapi.permissions import Rights
@@ -66,7 +67,7 @@ def open_(
 
 def person(address: str, name: str) -> bytes:
     """A recipient's row in COLUMNS."""
-    bag = {
+    bag: Bag = {
         p.PidTagAddressType: "SMTP", p.PidTagEmailAddress: address, p.PidTagDisplayName: name, p.PidTagObjectType: 6,
         p.PidTagDisplayType: 0, p.PidTagSmtpAddress: address, p.PidTagRecipientFlags: 1,
     }  # fmt: skip
@@ -434,7 +435,7 @@ def test_a_receipt_is_sent_once(world: EmsmdbWorld, alice: Client) -> None:
     alice.folder(INBOX)
     alice.one(w.SetReadFlags(0, FOLDER, False, 0, [mid]), w.SetReadFlagsResponse)
     (mail,) = outgoing(world)
-    assert (mail.sender, mail.recipients, mail.options.notify) == (ALICE, ["office@example.org"], g.NOTIFY_NEVER)
+    assert (mail.sender, mail.recipients, mail.options.notify) == ("", ["office@example.org"], g.NOTIFY_NEVER)
     report = email.message_from_bytes(mail.raw, policy=email.policy.default)
     assert (report["Subject"], report.get_content_type()) == ("Read: Plans", "multipart/report")
     assert report["In-Reply-To"] == "<one@example.org>"
@@ -471,6 +472,34 @@ def test_a_receipt_may_come_before_the_mark(world: EmsmdbWorld, alice: Client) -
     assert flags_of(alice, mid) == 0
     put(alice, {p.PidTagImportance: 2}, index=OTHER)
     assert save(alice, OTHER) == mid
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_who_asked_is_told_that_his_message_was_deleted_unread(world: EmsmdbWorld, alice: Client, hard: bool) -> None:
+    mids = [eid_int(1, world.append(ASKING).mid) for _ in range(4)] + [eid_int(1, world.append(MAIL).mid)]
+    alice.folder(INBOX)
+    alice.one(w.SetReadFlags(0, FOLDER, False, 1, mids[:1]), w.SetReadFlagsResponse)
+    rop = rf.HardDeleteMessages if hard else rf.DeleteMessages
+    assert alice.run(rop(0, FOLDER, False, False, mids[1:2]))[0].code == 0
+    assert outgoing(world) == []
+    assert alice.run(rop(0, FOLDER, False, True, [mids[0], *mids[2:]]))[0].code == 0
+    found = outgoing(world)
+    assert [(one.sender, one.recipients) for one in found] == [("", ["office@example.org"])] * 2
+    report = email.message_from_bytes(found[0].raw, policy=email.policy.default)
+    assert report["Subject"] == "Not read: Plans"
+    (machine,) = [one for one in report.walk() if one.get_content_type() == "message/disposition-notification"]
+    assert "MDN-sent-manually; deleted" in machine.as_string()
+    assert list(transferring.list_messages(world.account(), INBOX)) == []
+
+
+def test_guests_delete_without_a_report(world: EmsmdbWorld, bob: Client) -> None:
+    world.grant(INBOX, BOB, 0x5FB)
+    mid = eid_int(1, world.append(ASKING).mid)
+    bob.logon(index=10, number=1, of=world.alice)
+    bob.folder(INBOX, logon=10, number=1)
+    assert bob.run(rf.DeleteMessages(1, FOLDER, False, True, [mid]))[0].code == 0
+    assert outgoing(world) == []
+    assert list(transferring.list_messages(world.account(), INBOX)) == []
 
 
 def test_guests_answer_for_nobody(world: EmsmdbWorld, bob: Client) -> None:

@@ -377,6 +377,37 @@ def test_octets_in_another_s_name(site: Site) -> None:
     site.call(g.SubmitMime(octets("anybody@example.org"), ["b@example.org"], "", b""), actor=SYSTEM)
 
 
+MDN = 'Content-Type: multipart/report; boundary=x;\r\n report-type="disposition-notification"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("author", "more", "recipients", "allowed"),
+    [
+        ("OWNER", MDN, ["b@example.org"], True),
+        ("OWNER", MDN.replace('"', ""), ["b@example.org"], True),
+        ("OWNER", "", ["b@example.org"], False),
+        ("OWNER", MDN.replace("multipart", "text/plain; x=multipart"), ["b@example.org"], False),
+        ("OWNER", MDN + "Content-Type: text/plain\r\n", ["b@example.org"], False),
+        ("OWNER", MDN.replace("disposition-notification", "delivery-status"), ["b@example.org"], False),
+        ("OWNER", MDN, ["b@example.org", "c@example.org"], False),
+        ("GUEST", MDN, ["b@example.org"], False),
+        ("boss@example.org>, <x@example.org", MDN, ["b@example.org"], False),
+    ],
+)
+def test_the_null_sender_is_for_notifications(
+    site: Site, author: str, more: str, recipients: list[str], allowed: bool
+) -> None:
+    site.call(x.SetDelegates(x.DELEGATES, [GUEST]))
+    who = {"OWNER": OWNER, "GUEST": GUEST}.get(author, author)
+    call = g.SubmitMime(octets(who, more), recipients, "", b"")
+    actor = GUEST if author == "GUEST" else OWNER
+    if allowed:
+        site.call(call, actor=actor)
+        assert [one.sender for one in site.get().mails] == [""]
+    else:
+        assert site.refused(call, actor=actor) == Ec.ecAccessDenied
+
+
 def test_octets_without_a_sender_field_are_sent_as_somebody(site: Site) -> None:
     for field, as_him in (("", True), ("Sender: Alice <ALICE@example.test>\r\n", False)):
         call = g.SubmitMime(octets("boss@example.test", field), ["b@example.org"], OWNER, b"")

@@ -1,7 +1,6 @@
 """What ROPs on folders do ([MS-OXCFOLD] 3.2.5). Their tables are in `tables`, copies to other stores in `transferring`.
 
-Deleting and moving many messages is done in slices, so that the store does not work for one client alone. Reports of
-mail that was deleted unread (NotifyNonRead) are not sent.
+Deleting and moving many messages is done in slices, so that the store does not work for one client alone.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi.proptags import PidTagComment, PidTagDeletedOn, PidTagFolderType, PidTagHasRules
 from gromoxd.rop import folders as w
 from gromoxd.rop.codec import Response
-from workers.http.emsmdb import transferring
+from workers.http.emsmdb import receipts, transferring
 from workers.http.emsmdb.dispatch import NO_HANDLE, Call, handles
 from workers.http.emsmdb.narrowing import narrowed
 from workers.http.emsmdb.objects import OWN_REPLID, Folder, Logon, ServerObject
@@ -258,25 +257,36 @@ def _empty(folder: Folder, associated: bool, hard: bool, sliced: bool) -> Steps:
 @handles(w.DeleteMessages)
 def delete_messages(call: Call, request: w.DeleteMessages) -> Response:
     """[MS-OXCFOLD] 3.2.5.11."""
-    return _deleted(call, w.DeleteMessagesResponse, request.message_ids, False, request.want_asynchronous)
+    return _deleted(call, w.DeleteMessagesResponse, request, False)
 
 
 @handles(w.HardDeleteMessages)
 def hard_delete_messages(call: Call, request: w.HardDeleteMessages) -> Response:
     """[MS-OXCFOLD] 3.2.5.12."""
-    return _deleted(call, w.HardDeleteMessagesResponse, request.message_ids, True, request.want_asynchronous)
+    return _deleted(call, w.HardDeleteMessagesResponse, request, True)
 
 
-def _deleted(call: Call, kind: type[w.PartialResponse], ids: list[int], hard: bool, asynchronous: bool) -> Response:
+def _deleted(
+    call: Call, kind: type[w.PartialResponse], request: w.DeleteMessages | w.HardDeleteMessages, hard: bool
+) -> Response:  # fmt: skip
     folder = call.object(Folder)
-    groups = _real(folder, _mids(folder.logon, ids))
-    return run(call, folder, kind, _delete(folder, groups, len(set(ids)), hard), asynchronous=asynchronous)
+    groups = _real(folder, _mids(folder.logon, request.message_ids))
+    telling = call.session if request.notify_non_read else None
+    steps = _delete(folder, groups, len(set(request.message_ids)), hard, telling)
+    return run(call, folder, kind, steps, asynchronous=request.want_asynchronous)
 
 
-def _delete(folder: Folder, groups: list[tuple[int, list[int]]], wanted: int, hard: bool) -> Steps:
-    """In a search folder the messages go that it shows, from where they are ([MS-OXCFOLD] 3.2.5.11)."""
+def _delete(
+    folder: Folder, groups: list[tuple[int, list[int]]], wanted: int, hard: bool, telling: Session | None = None
+) -> Steps:  # fmt: skip
+    """In a search folder the messages go that it shows, from where they are ([MS-OXCFOLD] 3.2.5.11).
+
+    `telling`: who asked for it is told what was deleted unread (NotifyNonRead).
+    """
     partial, done = sum(len(set(mids)) for _, mids in groups) < wanted, 0
     for fid, mids in _slices(groups):
+        if telling is not None:
+            receipts.tell_deleted(telling, folder.logon, mids)
         partial |= folder.logon.account.call(o.DeleteMessages(fid, mids, hard, os.urandom(16))).partial
         done += len(mids)
         yield done, wanted
