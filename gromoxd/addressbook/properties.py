@@ -29,10 +29,12 @@ MEMBERS: Final = 0x8009101F
 GROUPS: Final = 0x8008101F
 REPORTS: Final = 0x800E101F
 HOME_MDB: Final = 0x8006001F
+LIST_FLAGS: Final = 0x9
+"""PidTagContainerFlags of a distribution list: recipients, not to be modified ([MS-OXOABK] 2.2.2.1)."""
 MEMBER_TABLE, GROUP_TABLE, REPORT_TABLE = 0x8009000D, 0x8008000D, 0x800E000D
 MANAGER_TABLE: Final = tags.PidTagAddressBookManager
 DELEGATE_TABLE: Final = tags.PidTagAddressBookPublicDelegates
-LINK_FAMILIES: Final = {0x8009: "members", 0x8008: "groups", 0x800E: "reports", 0x8005: "managers"}
+LINK_FAMILIES: Final = {0x360F: "members", 0x8009: "members", 0x8008: "groups", 0x800E: "reports", 0x8005: "managers"}
 """Properties that name other objects, by property id."""
 
 
@@ -202,6 +204,8 @@ _COMPUTED: Final[dict[int, Callable[[Item], PropValue]]] = {
     tags.PidTagAddressBookNetworkAddress: _server,
     tags.PidTagAddressBookObjectGuid: _entry(lambda entry: entry.guid),
     tags.PidTagAddressBookContainerId: lambda _: 0,
+    tags.PidTagInitialDetailsPane: lambda _: 0,
+    tags.PidTagContainerFlags: _entry(lambda entry: LIST_FLAGS if entry.kind == Kind.LIST else None),
     tags.PidTagSendRichInfo: lambda _: True,
     tags.PidTagSendInternetEncoding: lambda _: 0,
     tags.PidTagBusinessTelephoneNumber: _phone(tags.PidTagBusinessTelephoneNumber, tags.PidTagPrimaryTelephoneNumber),
@@ -210,6 +214,7 @@ _COMPUTED: Final[dict[int, Callable[[Item], PropValue]]] = {
     GROUPS: _names("groups"),
     REPORTS: _names("reports"),
     MEMBER_TABLE: _table("members"),
+    tags.PidTagContainerContents: _table("members"),
     GROUP_TABLE: _table("groups"),
     REPORT_TABLE: _table("reports"),
     tags.PidTagAddressBookManagerDistinguishedName: _manager,

@@ -95,7 +95,7 @@ def _columns(columns: Sequence[int] | None, *, unicode: bool) -> tuple[int, ...]
     if columns is None:
         return default_columns(unicode=unicode)
     if len(columns) > MOST_COLUMNS:
-        raise MapiError(Ec.ecTooComplex, f"{len(columns)} columns")
+        raise MapiError(Ec.ecTableTooBig, f"{len(columns)} columns")
     return tuple(columns)
 
 
@@ -137,7 +137,7 @@ class Session:
         if explicit:
             if not good_code_page(stat.code_page):
                 raise MapiError(Ec.ecUnknownCodePage, f"code page {stat.code_page}")
-            return stat, self._explicit_rows(maker, explicit[: min(count, MOST_EXPLICIT)])
+            return stat, self._explicit_rows(maker, explicit[: min(max(count, 1), MOST_EXPLICIT)])
         if not count:
             raise MapiError(Ec.ecInvalidParam, "no rows asked for")
         listed = checked(self.book, stat)
@@ -157,13 +157,9 @@ class Session:
         listed = checked(self.book, stat)
         name = self._target(stat, target)
         if explicit:
-            order = self._ordered(explicit)
-            row = next((at for at, index in enumerate(order) if not self._less(index, name)), len(order))
-            if row == len(order):
-                raise MapiError(Ec.ecNotFound, "nothing so late in the table")
-            mids = [self.book.item(index).mid for index in order]
-            found = stat._replace(current_rec=mids[row], num_pos=row, total_recs=len(order), delta=0)
-            return found, self._rows_of(found, mids[row:], columns)
+            row = self._sought(explicit, name)
+            found = stat._replace(current_rec=explicit[row], num_pos=row, total_recs=len(explicit), delta=0)
+            return found, self._rows_of(found, explicit[row:], columns)
         row = listed.seek(name)
         if row >= len(listed):
             raise MapiError(Ec.ecNotFound, "nothing so late in the table")
@@ -179,12 +175,20 @@ class Session:
         maker = RowMaker(_columns(columns, unicode=False), stat.code_page, self.guid)
         return self._explicit_rows(maker, mids)
 
+    def _sought(self, mids: Sequence[int], name: str) -> int:
+        """Where in an Explicit Table the first object is whose name is not less. ecNotFound."""
+        if len(mids) > MOST_EXPLICIT:
+            raise MapiError(Ec.ecTableTooBig, f"{len(mids)} rows")
+        for row, mid in enumerate(mids):
+            item = self.book.of_mid(mid)
+            if item is not None and not self._less(item.index, name):
+                return row
+        raise MapiError(Ec.ecNotFound, "nothing so late in the table")
+
     def _target(self, stat: Stat, target: TaggedPropertyValue) -> str:
-        wanted = {
-            SortType.DISPLAY_NAME: tags.PidTagDisplayName,
-            SortType.PHONETIC: tags.PidTagAddressBookPhoneticDisplayName,
-        }
-        tag, value = wanted[SortType(stat.sort_type)], target.value
+        if stat.sort_type != SortType.DISPLAY_NAME:
+            raise MapiError(Ec.ecError, "not sorted by phonetic names")
+        tag, value = tags.PidTagDisplayName, target.value
         if target.tag == as_string8(tag) and isinstance(value, bytes):
             return decode(value, stat.code_page)
         if target.tag != tag or not isinstance(value, str):
@@ -203,7 +207,10 @@ class Session:
 
     def resort(self, stat: Stat, mids: Sequence[int]) -> tuple[Stat, tuple[int, ...]]:
         """NspiResortRestriction, [MS-OXNSPI] 3.1.4.1.11."""
-        checked(self.book, stat)
+        if not good_code_page(stat.code_page):
+            raise MapiError(Ec.ecUnknownCodePage, f"code page {stat.code_page}")
+        if stat.sort_type != SortType.DISPLAY_NAME:
+            raise MapiError(Ec.ecError, f"sort type {stat.sort_type:#x}")
         ordered = [self.book.item(index).mid for index in self._ordered(mids)]
         here = ordered.index(stat.current_rec) if stat.current_rec in ordered else None
         found = stat._replace(
@@ -213,7 +220,7 @@ class Session:
         return found, tuple(ordered)
 
     def compare_mids(self, stat: Stat, first: int, second: int) -> int:
-        """NspiCompareMIds, [MS-OXNSPI] 3.1.4.1.13: negative, 0 or positive."""
+        """NspiCompareMIds, [MS-OXNSPI] 3.1.4.1.12: negative, 0 or positive."""
         listed = checked(self.book, stat)
         places = []
         for mid in (first, second):
@@ -227,49 +234,47 @@ class Session:
 
     # ------------------------------------------------------------------------------------------ matches and names
 
-    def wants_mailbox(self, stat: Stat, name: int | None) -> bool:
+    def wants_mailbox(self, stat: Stat, restriction: Restriction | None, name: int | None) -> bool:
         """Does `get_matches` ask the backend for this? Such requests stay on the loop."""
-        return self._link(stat, name) == DELEGATES_ID
+        return restriction is None and self._link(stat, name) == DELEGATES_ID
 
     @staticmethod
-    def _link(stat: Stat, name: int | None) -> int | None:
-        """The id of the property whose objects are asked for; None: the rows of a list."""
-        if name is not None:
-            return name >> 16 if name > 0xFFFF else name
-        explicit = stat.sort_type in (SortType.DISPLAY_NAME_RO, SortType.DISPLAY_NAME_W)
-        return stat.container_id >> 16 if explicit else None
+    def _link(stat: Stat, name: int | None) -> int:
+        """The id of the property whose objects are asked for: named, or as a tag in ContainerID."""
+        if name is None:
+            return stat.container_id >> 16
+        return name >> 16 if name > 0xFFFF else name
 
     def get_matches(
         self, stat: Stat, restriction: Restriction | None, name: int | None, count: int,
         columns: Sequence[int] | None,
     ) -> Matches:  # fmt: skip
-        """NspiGetMatches, [MS-OXNSPI] 3.1.4.1.10: what matches in a list, or the objects that one names.
+        """NspiGetMatches, [MS-OXNSPI] 3.1.4.1.10: what matches in a list, or, without restriction, the objects that
+        a property of one object names.
 
-        `name`: property id (or tag) of such a property; with sort types _RO and _W it is in ContainerID.
+        `name`: property id (or tag) of such a property; without one it is in ContainerID.
         """
-        link = self._link(stat, name)
         if not good_code_page(stat.code_page):
             raise MapiError(Ec.ecUnknownCodePage, f"code page {stat.code_page}")
-        limit = min(count, MOST_EXPLICIT) if count else MOST_EXPLICIT
-        if link is not None:
-            indexes = self._linked(stat.current_rec, link)
+        limit = min(count, MOST_EXPLICIT)
+        if restriction is None:
+            indexes = self._linked(stat, self._link(stat, name))
             if len(indexes) > limit:
                 raise MapiError(Ec.ecTableTooBig, f"{len(indexes)} rows")
-            found = stat._replace(container_id=stat.current_rec, total_recs=len(indexes), delta=0)
         else:
             listed = checked(self.book, stat)
-            if restriction is None:
-                if len(listed) > limit:
-                    raise MapiError(Ec.ecTableTooBig, f"{len(listed)} rows")
-                indexes = list(listed.order)
-            else:
-                indexes = Matcher(self.book, listed, restriction, stat.code_page).run(limit)
-            found = stat._replace(container_id=stat.current_rec, total_recs=len(indexes), delta=0)
+            indexes = Matcher(self.book, listed, restriction, stat.code_page).run(limit)
+        found = stat._replace(container_id=stat.current_rec, delta=0)
         mids = tuple([self.book.item(index).mid for index in indexes])
         return Matches(found, mids, self._rows_of(stat, mids, columns))
 
-    def _linked(self, mid: int, link: int) -> list[int]:
-        item = self._object(mid)
+    def _linked(self, stat: Stat, link: int) -> list[int]:
+        item = self.book.of_mid(stat.current_rec)
+        if item is None:
+            raise MapiError(Ec.ecError, f"object {stat.current_rec:#x}")
+        mine = link == DELEGATES_ID and self.me is not None and item.index == self.me.index
+        if stat.sort_type == SortType.DISPLAY_NAME_W and not mine:
+            raise MapiError(Ec.ecNotSupported, f"changing property {link:#06x}")
         if link == DELEGATES_ID:
             names = self.backend.delegates(item)[:MOST_DELEGATES]
             return sorted({one.index for name in names if (one := self.book.of_address(name)) is not None})
@@ -277,12 +282,6 @@ class Session:
         if family is None:
             raise MapiError(Ec.ecNotSupported, f"objects of property {link:#06x}")
         return sorted(linked(item, family))
-
-    def _object(self, mid: int) -> Item:
-        item = self.book.of_mid(mid)
-        if item is None:
-            raise MapiError(Ec.ecInvalidBookmark, f"object {mid:#x}")
-        return item
 
     def resolve_names(
         self, stat: Stat, names: Sequence[str], columns: Sequence[int] | None, *, unicode: bool = True
@@ -306,7 +305,7 @@ class Session:
         return tuple(found), Rows(maker.columns, rows)
 
     def dn_to_mid(self, names: Sequence[str]) -> tuple[int, ...]:
-        """NspiDNToMId, [MS-OXNSPI] 3.1.4.1.12: 0 for a DN that is nobody's."""
+        """NspiDNToMId, [MS-OXNSPI] 3.1.4.1.13: 0 for a DN that is nobody's."""
         if len(names) > MOST_EXPLICIT:
             raise MapiError(Ec.ecTooComplex, f"{len(names)} names")
         lists = {special.list_dn(self.book, mid).lower(): mid for mid in self.book.containers}
@@ -319,15 +318,13 @@ class Session:
     # ------------------------------------------------------------------------------------------ properties
 
     def get_prop_list(self, flags: int, mid: int, code_page: int) -> list[int]:
-        """NspiGetPropList, [MS-OXNSPI] 3.1.4.1.6."""
+        """NspiGetPropList, [MS-OXNSPI] 3.1.4.1.6: strings are always 8-bit ones."""
         if code_page != CP_WINUNICODE and not good_code_page(code_page):
             raise MapiError(Ec.ecUnknownCodePage, f"code page {code_page}")
         item = self.book.of_mid(mid)
         if item is None:
             raise MapiError(Ec.ecInvalidObject, f"object {mid:#x}")
-        return property_list(
-            item, unicode=code_page == CP_WINUNICODE, objects=not flags & Flags.SKIP_OBJECTS
-        )  # fmt: skip
+        return property_list(item, unicode=False, objects=not flags & Flags.SKIP_OBJECTS)
 
     def get_props(self, flags: int, stat: Stat, columns: Sequence[int] | None) -> tuple[Ec, PropertyValueList]:
         """NspiGetProps, [MS-OXNSPI] 3.1.4.1.7: (ecNone, or ecErrorsReturned when something is not there; values)."""
@@ -339,7 +336,7 @@ class Session:
         container_of(self.book, stat.container_id)
         item = self.book.of_mid(stat.current_rec)
         if item is None and columns is None:
-            raise MapiError(Ec.ecInvalidBookmark, f"object {stat.current_rec:#x}")
+            raise MapiError(Ec.ecInvalidObject, f"object {stat.current_rec:#x}")
         if columns is None and item is not None:
             columns = property_list(item, unicode=unicode, objects=not flags & Flags.SKIP_OBJECTS)
         wanted = _columns(columns, unicode=unicode)
@@ -356,27 +353,25 @@ class Session:
         """NspiQueryColumns, [MS-OXNSPI] 3.1.4.1.5."""
         return all_columns(unicode=bool(flags & UNICODE_PROPTYPES))
 
-    def mod_props(self, stat: Stat, removed: Sequence[int], values: Sequence[TaggedPropertyValue]) -> None:
+    def mod_props(self, stat: Stat, removed: Sequence[int] | None, values: Sequence[TaggedPropertyValue]) -> None:
         """NspiModProps, [MS-OXNSPI] 3.1.4.1.14: refused, as the directory is administrated elsewhere."""
-        item = self._object(stat.current_rec)
-        if self.me is None or item.index != self.me.index:
-            raise MapiError(Ec.ecAccessDenied, "somebody else's object")
-        raise MapiError(Ec.ecNotSupported, f"{len(values)} values, {len(removed)} to remove")
+        if removed is None or self.book.of_mid(stat.current_rec) is None:
+            raise MapiError(Ec.ecInvalidParam, f"object {stat.current_rec:#x}")
+        raise MapiError(Ec.ecAccessDenied, f"{len(values)} values, {len(removed)} to remove")
 
     # ------------------------------------------------------------------------------------------ special tables
 
-    def get_special_table(self, flags: int, stat: Stat, known: int) -> tuple[int, list[PropertyValueList] | None]:
-        """NspiGetSpecialTable, [MS-OXNSPI] 3.1.4.1.3: (version, rows; None when the client has this version)."""
-        unicode = bool(flags & TableFlags.UNICODE_STRINGS)
+    def get_special_table(self, flags: int, stat: Stat, known: int) -> tuple[int, list[PropertyValueList]]:
+        """NspiGetSpecialTable, [MS-OXNSPI] 3.1.4.1.3: (version, rows; none when the client has this version)."""
+        create = bool(flags & TableFlags.CREATION_TEMPLATES)
+        unicode = bool(flags & TableFlags.UNICODE_STRINGS) and (not create or stat.code_page == CP_WINUNICODE)
         if not unicode and not good_code_page(stat.code_page):
             raise MapiError(Ec.ecUnknownCodePage, f"code page {stat.code_page}")
-        if flags & TableFlags.CREATION_TEMPLATES:
+        version = known if create else special.version(self.book)
+        if create:
             bags = special.creation_templates(self.book, stat.template_locale)
-            return known, [_of_bag(bag, unicode, stat.code_page) for bag in bags]
-        version = special.version(self.book)
-        if known == version:
-            return version, None
-        bags = special.hierarchy(self.book, stat.template_locale)
+        else:
+            bags = special.hierarchy(self.book, stat.template_locale) if known != version else []
         return version, [_of_bag(bag, unicode, stat.code_page) for bag in bags]
 
     def get_template_info(
@@ -388,8 +383,8 @@ class Session:
         if dn is None:
             data = templates.template(display_type, locale, code_page)
         else:
-            ours = dn.lower() == special.one_off_dn(self.book.organisation).lower()
-            data = templates.one_off_template(locale, code_page) if ours else None
+            locale_of_dn = special.one_off_locale(self.book.organisation, dn)
+            data = templates.one_off_template(locale_of_dn, code_page) if locale_of_dn is not None else None
         if data is None:
             raise MapiError(Ec.ecUnknownLcid, f"template of type {display_type:#x}")
         values = []
@@ -403,14 +398,13 @@ class Session:
 
     def mod_link_att(self, flags: int, tag: int, mid: int, entryids: Sequence[bytes]) -> None:
         """NspiModLinkAtt, [MS-OXNSPI] 3.1.4.1.15: a user's own delegates; members of lists are administrated."""
+        if tag >> 16 != DELEGATES_ID and tag >> 16 not in LINK_FAMILIES:
+            raise MapiError(Ec.ecNotFound, f"property {tag:#010x}")
         item = self.book.of_mid(mid)
         if item is None:
             raise MapiError(Ec.ecInvalidParam, f"object {mid:#x}")
-        if tag >> 16 != DELEGATES_ID:
-            known = tag >> 16 in LINK_FAMILIES
-            raise MapiError(Ec.ecAccessDenied if known else Ec.ecNotFound, f"property {tag:#010x}")
-        if self.me is None or item.index != self.me.index:
-            raise MapiError(Ec.ecAccessDenied, "somebody else's delegates")
+        if tag >> 16 != DELEGATES_ID or self.me is None or item.index != self.me.index:
+            raise MapiError(Ec.ecAccessDenied, "nothing but one's own delegates")
         if len(entryids) > MOST_DELEGATES:
             raise MapiError(Ec.ecTooComplex, f"{len(entryids)} delegates")
         chosen = [self._by_entryid(entryid) for entryid in entryids]
@@ -421,7 +415,7 @@ class Session:
         else:
             hidden = [one for one in chosen if one is not None and one.entry.hidden & Hidden.DELEGATES]
             if len(names) != len(entryids) or hidden:
-                raise MapiError(Ec.ecInvalidParam, "nobody to be a delegate")
+                raise MapiError(Ec.ecAccessDenied, "nobody to be a delegate")
             after = [*before, *[name for name in dict.fromkeys(names) if name not in before]]
         if len(after) > MOST_DELEGATES:
             raise MapiError(Ec.ecTooComplex, f"{len(after)} delegates")

@@ -74,14 +74,32 @@ def version(book: Book) -> int:
     return zlib.crc32(told.encode("utf-8", "replace")) or 1
 
 
-def one_off_dn(organisation: str) -> str:
-    """The DN of the template for Internet addresses."""
-    return f"{prefix(organisation)}/cn=Configuration/cn=Addressing/cn=Address-Templates/cn=SMTP"
+def _one_off_ends(organisation: str) -> tuple[str, str]:
+    return f"{prefix(organisation)}/cn=Configuration/cn=Addressing/cn=Address-Templates/cn=", "/cn=SMTP"
+
+
+def one_off_dn(organisation: str, locale: int) -> str:
+    """The DN of the template for Internet addresses in a language: who asks for it tells no other."""
+    start, end = _one_off_ends(organisation)
+    return f"{start}{locale:x}{end}"
+
+
+def one_off_locale(organisation: str, dn: str) -> int | None:
+    """The language of such a DN; None for another DN."""
+    start, end = (part.lower() for part in _one_off_ends(organisation))
+    dn = dn.lower()
+    text = dn[len(start) : len(dn) - len(end)]
+    if not dn.startswith(start) or not dn.endswith(end) or not 0 < len(text) <= 8:
+        return None
+    try:
+        return int(text, 16)
+    except ValueError:
+        return None
 
 
 def creation_templates(book: Book, locale: int) -> list[Bag]:
     """The rows of the address creation table: Internet addresses ([MS-OXOABKT] 2.2.1)."""
-    entryid = AddressBookEntryId(one_off_dn(book.organisation), DisplayType.TEMPLATE).encode()
+    entryid = AddressBookEntryId(one_off_dn(book.organisation, locale), DisplayType.TEMPLATE).encode()
     return [
         {
             tags.PidTagAddressType: "SMTP",

@@ -32,9 +32,7 @@ def start_of(listed: Container, stat: Stat) -> int:
     if stat.current_rec == MID_END_OF_TABLE:
         return size
     if stat.current_rec == MID_CURRENT:
-        if not stat.total_recs:
-            raise MapiError(Ec.ecInvalidParam, "fraction of nothing")
-        return size * min(stat.num_pos, stat.total_recs) // stat.total_recs
+        return size * min(stat.num_pos, stat.total_recs) // max(stat.total_recs, 1)
     item = listed.book.of_mid(stat.current_rec)
     at = listed.position(item.index) if item is not None else None
     if at is None:

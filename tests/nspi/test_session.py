@@ -58,6 +58,7 @@ def test_binding(session: Session) -> None:
         (Stat(current_rec=1, num_pos=1, total_recs=2), 3, 0),
         (Stat(current_rec=1, num_pos=9, total_recs=2), 7, 0),
         (Stat(current_rec=1, num_pos=1, total_recs=2, delta=1), 4, 1),
+        (Stat(current_rec=1, num_pos=0, total_recs=0), 0, 0),
     ],
 )
 def test_positions(session: Session, stat: Stat, row: int, delta: int) -> None:
@@ -72,7 +73,6 @@ def test_positions(session: Session, stat: Stat, row: int, delta: int) -> None:
         (Stat(container_id=0x999), Ec.ecInvalidBookmark),
         (Stat(current_rec=mid_of(GHOST)), Ec.ecNotFound),
         (Stat(current_rec=mid_of(ZOE)), Ec.ecNotFound),
-        (Stat(current_rec=1), Ec.ecInvalidParam),
         (Stat(code_page=0x4B0), Ec.ecUnknownCodePage),
         (Stat(sort_type=9), Ec.ecError),
         (Stat(container_id=container_mid(Collection.ROOMS), current_rec=mid_of(BOB)), Ec.ecNotFound),
@@ -135,8 +135,9 @@ def test_entry_ids_are_permanent_or_ephemeral(session: Session, book: Book) -> N
 def test_no_rows_are_asked_for(session: Session) -> None:
     with fails(Ec.ecInvalidParam):
         session.query_rows(0, Stat(), (), 0, None)
-    with fails(Ec.ecTooComplex):
+    with fails(Ec.ecTableTooBig):
         session.query_rows(0, Stat(), (), 1, (NAME,) * 501)
+    assert session.query_rows(0, Stat(), mids(BOB, TEAM), 0, (NAME,))[1].rows == [["Bob Müller"]]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +154,8 @@ def test_seeking(session: Session, name: str, user_id: int) -> None:
 
 def test_seeking_in_an_explicit_table(session: Session) -> None:
     target = TaggedPropertyValue(NAME, "bo")
-    stat, rows = session.seek_entries(Stat(), target, mids(TEAM, ALICE, BOB), (NAME,))
-    assert (stat.current_rec, stat.num_pos, stat.total_recs) == (mid_of(BOB), 1, 3)
+    stat, rows = session.seek_entries(Stat(), target, (*mids(ALICE), 0x77, *mids(BOB, TEAM)), (NAME,))
+    assert (stat.current_rec, stat.num_pos, stat.total_recs) == (mid_of(BOB), 2, 4)
     assert rows is not None and rows.rows == [["Bob Müller"], ["Team"]]
 
 
@@ -165,6 +166,9 @@ def test_seeking_too_far_or_something_else(session: Session) -> None:
         session.seek_entries(Stat(), TaggedPropertyValue(NAME, "zzz"), mids(BOB), None)
     with fails(Ec.ecError):
         session.seek_entries(Stat(), TaggedPropertyValue(tags.PidTagTitle, "a"), None, None)
+    phonetic = TaggedPropertyValue(tags.PidTagAddressBookPhoneticDisplayName, "a")
+    with fails(Ec.ecError):
+        session.seek_entries(Stat(SortType.PHONETIC), phonetic, None, None)
 
 
 ANR = tags.PidTagAnr
@@ -192,23 +196,25 @@ ANR = tags.PidTagAnr
     ],
 )
 def test_restrictions(session: Session, restriction: Restriction, expected: list[int]) -> None:
-    found = session.get_matches(Stat(), restriction, None, 100, (NAME,))
+    stat = Stat(SortType.PHONETIC, num_pos=3, total_recs=5)
+    found = session.get_matches(stat, restriction, None, 100, (NAME,))
     assert found.mids == mids(*expected)
     assert found.rows is not None and len(found.rows.rows) == len(expected)
-    assert found.stat.total_recs == len(expected)
+    assert found.stat == stat
 
 
 def test_matches_in_a_list_only(session: Session) -> None:
     stat = Stat(container_id=container_mid(Collection.ROOMS))
     assert session.get_matches(stat, Property(4, ANR, "b"), None, 100, None).mids == mids(ROOM)
-    assert session.get_matches(stat, None, None, 100, None).mids == mids(ROOM)
+    assert session.get_matches(stat, And(()), None, 100, None).mids == mids(ROOM)
 
 
 @pytest.mark.parametrize(
     ("restriction", "count", "code"),
     [
         (And(()), 6, Ec.ecTableTooBig),
-        (None, 6, Ec.ecTableTooBig),
+        (And(()), 0, Ec.ecTableTooBig),
+        (None, 9, Ec.ecError),
         (SubObject(tags.PidTagMessageRecipients, Exist(NAME)), 9, Ec.ecTooComplex),
         (And((Exist(NAME),) * 300), 9, Ec.ecTooComplex),
     ],
@@ -227,12 +233,21 @@ def test_members_and_groups_are_tables_of_objects(session: Session) -> None:
     stat = Stat(SortType.DISPLAY_NAME_RO, 0x8008000D, mid_of(ALICE))
     assert session.get_matches(stat, None, None, 100, None).mids == mids(EVERYBODY, TEAM)
     stat = Stat(SortType.DISPLAY_NAME_W, tags.PidTagAddressBookPublicDelegates, mid_of(ALICE))
-    assert session.wants_mailbox(stat, None)
+    assert session.wants_mailbox(stat, None, None)
+    assert not session.wants_mailbox(stat, And(()), None)
     assert session.get_matches(stat, None, None, 100, None).mids == mids(BOB)
+    stat = Stat(container_id=tags.PidTagContainerContents, current_rec=mid_of(TEAM))
+    assert session.get_matches(stat, None, None, 100, None).mids == mids(ALICE, BOB)
+
+
+def test_tables_to_be_changed_are_the_own_delegates(session: Session) -> None:
+    for tag, user_id in ((0x8009000D, TEAM), (tags.PidTagAddressBookPublicDelegates, BOB)):
+        with fails(Ec.ecNotSupported):
+            session.get_matches(Stat(SortType.DISPLAY_NAME_W, tag, mid_of(user_id)), None, None, 100, None)
 
 
 def test_links_of_nobody_and_of_no_kind(session: Session) -> None:
-    with fails(Ec.ecInvalidBookmark):
+    with fails(Ec.ecError):
         session.get_matches(Stat(current_rec=mid_of(ZOE)), None, 0x8009, 9, None)
     with fails(Ec.ecNotSupported):
         session.get_matches(Stat(current_rec=mid_of(BOB)), None, 0x3001, 9, None)
@@ -257,7 +272,6 @@ def test_dns_become_numbers(session: Session, book: Book) -> None:
     ]  # fmt: skip
     assert session.dn_to_mid(dns) == (mid_of(ALICE), 0, 0, 0, mid_of(GHOST))
     rows = session.get_special_table(4, Stat(), 0)[1]
-    assert rows is not None
     ids = [dict(row.values)[tags.PidTagEntryId] for row in rows]
     for entryid, listed in zip(ids, rows, strict=True):
         assert isinstance(entryid, bytes)
@@ -274,8 +288,10 @@ def test_comparing_resorting(session: Session) -> None:
     stat, order = session.resort(Stat(current_rec=mid_of(BOB)), (*mids(TEAM, BOB, ALICE, ZOE), 5))
     assert order == mids(ALICE, BOB, TEAM)
     assert (stat.current_rec, stat.num_pos, stat.total_recs) == (mid_of(BOB), 1, 3)
-    stat, _ = session.resort(Stat(current_rec=0x55), mids(TEAM))
-    assert (stat.current_rec, stat.num_pos) == (0, 0)
+    stat, _ = session.resort(Stat(container_id=mid_of(TEAM), current_rec=0x55), mids(TEAM))
+    assert (stat.container_id, stat.current_rec, stat.num_pos) == (mid_of(TEAM), 0, 0)
+    with fails(Ec.ecError):
+        session.resort(Stat(SortType.PHONETIC), mids(TEAM))
 
 
 def test_properties_of_one_object(session: Session) -> None:
@@ -291,19 +307,44 @@ def test_properties_of_one_object(session: Session) -> None:
 
 
 def test_all_properties_of_one_object(session: Session) -> None:
-    listed = session.get_prop_list(0, mid_of(TEAM), 0x4B0)
-    assert {NAME, tags.PidTagAddressBookMember, 0x8009101F, tags.PidTagSmtpAddress} <= set(listed)
+    listed = session.get_prop_list(0, mid_of(TEAM), 1252)
+    assert {NAME8, tags.PidTagAddressBookMember, 0x8009101E, tags.PidTagSmtpAddress - 1} <= set(listed)
+    assert listed == session.get_prop_list(0, mid_of(TEAM), 0x4B0)
     assert tags.PidTagAddressBookMember not in session.get_prop_list(1, mid_of(TEAM), 0x4B0)
-    assert NAME8 in session.get_prop_list(1, mid_of(TEAM), 1252)
-    code, row = session.get_props(0, Stat(current_rec=mid_of(TEAM), code_page=0x4B0), None)
+    code, row = session.get_props(0, Stat(current_rec=mid_of(TEAM)), None)
     assert code == Ec.ecNone
     assert [value.tag for value in row.values] == listed
+    code, row = session.get_props(0, Stat(current_rec=mid_of(TEAM), code_page=0x4B0), None)
+    assert (code, len(row.values)) == (Ec.ecNone, len(listed))
+    assert NAME in [value.tag for value in row.values]
+
+
+REQUIRED = (
+    tags.PidTagObjectType, tags.PidTagInitialDetailsPane, tags.PidTagAddressBookDisplayNamePrintable,
+    tags.PidTagAddressBookContainerId, tags.PidTagEntryId, tags.PidTagInstanceKey, tags.PidTagSearchKey,
+    tags.PidTagRecordKey, tags.PidTagAddressType, tags.PidTagEmailAddress, tags.PidTagDisplayType,
+    tags.PidTagTemplateid, tags.PidTagTransmittableDisplayName, tags.PidTagDisplayName, tags.PidTagMappingSignature,
+    tags.PidTagAddressBookObjectDistinguishedName,
+)  # fmt: skip
+"""[MS-OXNSPI] 3.1.4.2."""
+OF_LISTS = (tags.PidTagContainerContents, tags.PidTagContainerFlags)
+
+
+@pytest.mark.parametrize("user_id", ORDER)
+def test_every_object_has_what_is_required(session: Session, user_id: int) -> None:
+    code, _ = session.get_props(0, Stat(current_rec=mid_of(user_id)), REQUIRED)
+    assert code == Ec.ecNone
+    code, row = session.get_props(0, Stat(current_rec=mid_of(user_id)), OF_LISTS)
+    if user_id in (EVERYBODY, TEAM):
+        assert (code, row.values[1].value) == (Ec.ecNone, 9)
+    else:
+        assert code == Ec.ecErrorsReturned
 
 
 def test_properties_of_nobody(session: Session) -> None:
     with fails(Ec.ecInvalidObject):
         session.get_prop_list(0, mid_of(ZOE), 1252)
-    with fails(Ec.ecInvalidBookmark):
+    with fails(Ec.ecInvalidObject):
         session.get_props(0, Stat(current_rec=mid_of(ZOE)), None)
     with fails(Ec.ecUnknownCodePage):
         session.get_props(0, Stat(current_rec=mid_of(BOB), code_page=0x4B0), (NAME8,))
@@ -319,7 +360,6 @@ def test_columns_that_there_are(session: Session) -> None:
 
 def test_the_hierarchy(session: Session) -> None:
     version, rows = session.get_special_table(4, Stat(template_locale=0x407), 0)
-    assert rows is not None
     shown = [
         tuple(dict(row.values).get(tag) for tag in (NAME, tags.PidTagDepth, tags.PidTagContainerFlags)) for row in rows
     ]
@@ -332,14 +372,13 @@ def test_the_hierarchy(session: Session) -> None:
     parents = [dict(row.values).get(tags.PidTagAddressBookParentEntryId) for row in rows]
     root = dict(rows[1].values)[tags.PidTagEntryId]
     assert parents == [None, None, root, root, root, root, root]
-    assert session.get_special_table(4, Stat(), version) == (version, None)
+    assert session.get_special_table(4, Stat(), version) == (version, [])
     rows8 = session.get_special_table(0, Stat(template_locale=0x409), 0)[1]
-    assert rows8 is not None and dict(rows8[0].values)[NAME8] == b"Global Address List"
+    assert dict(rows8[0].values)[NAME8] == b"Global Address List"
 
 
 def test_each_list_of_the_hierarchy_can_be_read(session: Session) -> None:
     rows = session.get_special_table(4, Stat(), 0)[1]
-    assert rows is not None
     sizes = []
     for row in rows:
         mid = dict(row.values)[tags.PidTagAddressBookContainerId]
@@ -350,13 +389,19 @@ def test_each_list_of_the_hierarchy_can_be_read(session: Session) -> None:
 
 def test_internet_addresses_can_be_made(session: Session) -> None:
     rows = session.get_special_table(2 | 4, Stat(), 0)[1]
-    assert rows is not None and len(rows) == 1
+    assert rows == session.get_special_table(2, Stat(), 0)[1]
     row = dict(rows[0].values)
-    assert (row[tags.PidTagAddressType], row[NAME]) == ("SMTP", "Internet Address")
+    assert (row[tags.PidTagAddressType - 1], row[NAME8]) == (b"SMTP", b"Internet Address")
     entryid = row[tags.PidTagEntryId]
     assert isinstance(entryid, bytes)
     dn = AddressBookEntryId.decode(entryid).dn
-    assert session.get_template_info(1, 0, dn, 1252, 0x409).values[0].tag == tags.PidTagTemplateData
+    english = session.get_template_info(1, 0, dn, 1252, 0x409)
+    assert english.values[0].tag == tags.PidTagTemplateData
+    assert session.get_template_info(1, 6, dn, 1252, 0x407) == english
+    german = session.get_template_info(1, 0, dn.replace("/cn=409/", "/cn=407/"), 1252, 0x409)
+    assert german != english
+    with fails(Ec.ecUnknownLcid):
+        session.get_template_info(1, 0, dn.replace("/cn=409/", "/cn=x/"), 1252, 0x409)
 
 
 def test_own_delegates_are_changed(session: Session, mailboxes: Mailboxes, book: Book) -> None:
@@ -378,15 +423,17 @@ def test_nothing_else_is_changed(session: Session, mailboxes: Mailboxes, book: B
     with fails(Ec.ecAccessDenied):
         session.mod_link_att(0, tags.PidTagAddressBookMember, mid_of(TEAM), entryids)
     with fails(Ec.ecNotFound):
-        session.mod_link_att(0, NAME, mid_of(ALICE), entryids)
+        session.mod_link_att(0, NAME, mid_of(ZOE), entryids)
     with fails(Ec.ecInvalidParam):
         session.mod_link_att(0, delegates, mid_of(ZOE), entryids)
-    with fails(Ec.ecInvalidParam):
+    with fails(Ec.ecAccessDenied):
         session.mod_link_att(0, delegates, mid_of(ALICE), [b"\x87", *entryids])
     with fails(Ec.ecAccessDenied):
-        session.mod_props(Stat(current_rec=bob.mid), (), ())
-    with fails(Ec.ecNotSupported):
         session.mod_props(Stat(current_rec=mid_of(ALICE)), (), ())
+    with fails(Ec.ecInvalidParam):
+        session.mod_props(Stat(current_rec=mid_of(ALICE)), None, ())
+    with fails(Ec.ecInvalidParam):
+        session.mod_props(Stat(current_rec=mid_of(ZOE)), (), ())
     assert mailboxes.set == []
 
 

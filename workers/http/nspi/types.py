@@ -128,7 +128,7 @@ def get_matches(call: Call, asked: b.GetMatchesRequest) -> bytes:
         found = call.session.get_matches(stat, asked.filter, link, asked.row_count, asked.columns)
         return b.GetMatchesResponse(state=found.stat, minimal_ids=found.mids, rows=found.rows).encode()
 
-    return call.run(not call.session.wants_mailbox(stat, link), work)
+    return call.run(not call.session.wants_mailbox(stat, asked.filter, link), work)
 
 
 @operation(b.GetPropListRequest, b.GetPropListResponse)
@@ -173,7 +173,7 @@ def mod_link_att(call: Call, asked: b.ModLinkAttRequest) -> b.Response:
 def mod_props(call: Call, asked: b.ModPropsRequest) -> b.Response:
     """[MS-OXCMAPIHTTP] 2.2.5.11."""
     values = asked.property_values.values if asked.property_values is not None else ()
-    call.session.mod_props(_stat(asked.state), asked.property_tags_to_remove or (), values)
+    call.session.mod_props(_stat(asked.state), asked.property_tags_to_remove, values)
     return b.ModPropsResponse()
 
 

@@ -67,8 +67,8 @@ def _cell(tag: int, cell: object) -> TaggedPropertyValue:
     return TaggedPropertyValue(tag, cell)  # type: ignore[arg-type]
 
 
-def _bags(bags: list[PropertyValueList] | None) -> list[nspi.Row] | None:
-    return None if bags is None else [list(bag.values) for bag in bags]
+def _bags(bags: list[PropertyValueList]) -> list[nspi.Row]:
+    return [list(bag.values) for bag in bags]
 
 
 @operation(NSPI, nspi.Bind)
@@ -146,7 +146,7 @@ def get_matches(caller: Caller, call: nspi.GetMatches) -> nspi.GetMatchesAnswer:
         return nspi.GetMatchesAnswer(found.stat, list(found.mids), _rows(found.rows), 0)
 
     try:
-        return _run(caller, not book.wants_mailbox(call.stat, link), work)
+        return _run(caller, not book.wants_mailbox(call.stat, call.filter, link), work)
     except MapiError as error:
         return nspi.GetMatchesAnswer(call.stat, None, None, _failed(error))
 
@@ -209,7 +209,7 @@ def mod_props(caller: Caller, call: nspi.ModProps) -> nspi.ModPropsAnswer:
     """[MS-OXNSPI] 3.1.4.1.14."""
     book = _book(caller, call.handle)
     try:
-        book.mod_props(call.stat, call.prop_tags or (), call.row)
+        book.mod_props(call.stat, call.prop_tags, call.row)
     except MapiError as error:
         return nspi.ModPropsAnswer(_failed(error))
     return nspi.ModPropsAnswer(0)
