@@ -12,7 +12,7 @@ help:
 	@echo 'make run [SITE=dir]   the server with its embedded default site, in the foreground (Ctrl-C stops it)'
 	@echo 'make test             all tests, real services included'
 	@echo 'make check            lint, types, layers and the fast tests, in under two minutes'
-	@echo 'make loadtest         Locust against a server of its own: loadtest/report.html'
+	@echo 'make loadtest         Locust (mail, Outlook, address book) against a server of its own: loadtest/report.html'
 	@echo 'make bench            what operations cost here, and the ratios to Dovecot where it is installed'
 	@echo 'make samples          write conf/*.cfg anew from the declared settings'
 	@echo 'make install [DESTDIR= PREFIX=/usr/local]   the service: private environment, units, sample configuration'

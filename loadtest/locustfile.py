@@ -1,4 +1,4 @@
-"""Locust users for LMTP, IMAP and POP3: each speaks its protocol with the standard library's client.
+"""Locust users for LMTP, IMAP and POP3, each with the standard library's client, and for Outlook (`outlook.py`).
 
 `loadtest/run.py` starts a server and runs this file; by hand:
 
@@ -10,113 +10,21 @@ Addresses and passwords come from the site.json that the server wrote. Only loop
 from __future__ import annotations
 
 import imaplib
-import ipaddress
-import itertools
-import json
-import os
 import poplib
 import random
 import smtplib
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import Any
 
-from locust import User, constant_pacing, events, task
+from locust import constant_pacing, events, task
 
-FAULTS = (OSError, EOFError, imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPException)
-TIMEOUT = 30
-WORDS = ("agenda", "budget", "calendar", "draft", "entry", "figure", "handle", "invoice", "letter", "meeting", "order")
-_numbers = itertools.count(1)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from loadtest.outlook import AddressBookUser, OutlookUser
+from loadtest.users import SITE, TIMEOUT, WORDS, MailUser, message
 
-class Site:
-    """Where the server listens and who its users are."""
-
-    def __init__(self, path: str) -> None:
-        about: dict[str, Any] = json.loads(Path(path).read_text())
-        self.users: dict[str, str] = about["users"]
-        self._about = about
-
-    def address(self, service: str) -> tuple[str, int]:
-        """Host and port of a service; SystemExit for a host that is not this machine's loopback."""
-        host, port = self._about[service]["host"], int(self._about[service]["port"])
-        if not is_loopback(host):
-            raise SystemExit(f"load test refused: {host} is not a loopback address")
-        return host, port
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is given as a loopback address (a name is not: it may mean anything)."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-SITE = Site(os.environ.get("GROMOXD_SITE", "var/site.json"))
-
-
-def message(recipient: str) -> bytes:
-    """A mail of ordinary size, now and then a large one."""
-    number = next(_numbers)
-    size = 200_000 if random.random() < 0.02 else random.choice((800, 2_000, 4_000, 9_000))
-    lines = "\r\n".join(" ".join(random.choices(WORDS, k=10)) for _ in range(size // 70))
-    return (
-        f"Date: Mon, 02 Jun 2025 10:00:00 +0000\r\nFrom: Load <load@example.net>\r\nTo: {recipient}\r\n"
-        f"Subject: {random.choice(WORDS)} {number}\r\nMessage-ID: <{os.getpid()}.{number}@load.example>\r\n\r\n"
-        f"{lines}\r\n"
-    ).encode()
-
-
-class MailUser(User):
-    """What the three kinds have in common: an account and measured steps."""
-
-    abstract = True
-    wait_time = constant_pacing(0.2)
-
-    def on_start(self) -> None:
-        """Take one of the site's accounts."""
-        self.name, self.password = random.choice(list(SITE.users.items()))
-        self.client: Any = None
-
-    def on_stop(self) -> None:
-        """Leave."""
-        self.drop()
-
-    def drop(self) -> None:
-        """Give the connection up."""
-        client, self.client = self.client, None
-        if client is not None:
-            with suppressed():
-                (getattr(client, "shutdown", None) or client.close)()
-
-    @contextmanager
-    def measured(self, name: str) -> Iterator[dict[str, int]]:
-        """Time the block and tell Locust; a fault counts as a failure and ends the connection."""
-        result = {"length": 0}
-        begun = time.perf_counter()
-        fault: BaseException | None = None
-        try:
-            yield result
-        except FAULTS as error:
-            fault = error
-            self.drop()
-        self.environment.events.request.fire(
-            request_type=type(self).__name__.removesuffix("User").upper(), name=name,
-            response_time=(time.perf_counter() - begun) * 1000, response_length=result["length"], exception=fault,
-            context={},
-        )  # fmt: skip
-
-
-@contextmanager
-def suppressed() -> Iterator[None]:
-    """The faults of a connection that is being given up do not matter."""
-    try:
-        yield
-    except FAULTS:
-        return
+__all__ = ["AddressBookUser", "ImapUser", "LmtpUser", "OutlookUser", "Pop3User"]
 
 
 def checked(answer: tuple[str, list[Any]]) -> list[Any]:
@@ -129,6 +37,7 @@ def checked(answer: tuple[str, list[Any]]) -> list[Any]:
 class LmtpUser(MailUser):
     """An MTA that hands mail over on a kept connection."""
 
+    kind = "LMTP"
     weight = 3
 
     @task
@@ -148,6 +57,7 @@ class LmtpUser(MailUser):
 class ImapUser(MailUser):
     """A mail program that keeps its connection, looks for new mail, reads, flags and tidies up."""
 
+    kind = "IMAP"
     weight = 4
 
     def ready(self) -> bool:
@@ -226,6 +136,7 @@ class ImapUser(MailUser):
 class Pop3User(MailUser):
     """A program that collects mail: a session now and then."""
 
+    kind = "POP3"
     weight = 1
     wait_time = constant_pacing(1.0)
 
@@ -254,7 +165,7 @@ class Pop3User(MailUser):
 @events.test_start.add_listener
 def refuse_other_machines(environment: Any, **_: Any) -> None:
     """A load test runs against this machine only, whatever host somebody gave on the command line."""
-    for service in ("lmtp", "imap", "pop3"):
+    for service in ("lmtp", "imap", "pop3", "http"):
         SITE.address(service)
     if environment.host:
         raise SystemExit("load test refused: hosts come from site.json")

@@ -92,6 +92,7 @@ def main() -> int:
             server.start()
             for number in range(options.accounts):
                 server.add_user(f"load{number}@example.test")
+            server.reload()  # so that they are in the address book
             site_json = Path(folder) / "load.json"
             site_json.write_text(json.dumps(server.info))
             status = put_load_on(site_json, options)
