@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import select
 import socket
 import ssl
 import struct
@@ -155,11 +154,18 @@ class Channel:
         self._body = -1 if self._chunked else int(fields["content-length"])
         return fields
 
-    @property
-    def ready(self) -> bool:
-        """Something can be read."""
-        pending = getattr(self.sock, "pending", int)()
-        return bool(self._buffer or pending or select.select([self.sock], [], [], 0)[0])
+    def came(self, seconds: float) -> bool:
+        """Has anything come within this time? What TLS says for itself does not count."""
+        patience = self.sock.gettimeout()
+        self.sock.settimeout(seconds)
+        try:
+            if not self._buffer:
+                self._more()
+        except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self.sock.settimeout(patience)
+        return True
 
     def pdu(self) -> bytes:
         """The next PDU. ConnectionError at the end, TimeoutError."""
@@ -286,11 +292,13 @@ class Virtual:
 
     def _connected(self) -> None:
         """CONN/C2. An HTTP error on the IN channel comes instead of it."""
-        while not self._out.ready:
-            if self._in.ready:
+        end = time.monotonic() + self.place.timeout
+        while not self._out.came(0.05):
+            if self._in.came(0):
                 self._in.reply()
                 raise Bad("a reply on the IN channel")
-            select.select([self._out.sock, self._in.sock], [], [], 1)
+            if time.monotonic() > end:
+                raise TimeoutError("no CONN/C2")
         flags, commands = read_rts(self._out.pdu())
         assert flags == 0 and [number for number, _ in commands] == [C_VERSION, C_WINDOW, C_TIMEOUT], commands
         assert commands[0][1] == 1

@@ -7,12 +7,14 @@ sessions, stores and replicas run on it.
 from __future__ import annotations
 
 import base64
+import copy
 import http.client
 import itertools
 import ssl
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from lxml import etree
 
@@ -21,9 +23,10 @@ from tests.support.outlook.autodiscover import REQUEST, RESPONSE
 from tests.support.outlook.ndr import ASYNC, EMSMDB, NO_HANDLE, NSPI, RFR, NdrReader, Writer
 from tests.support.outlook.nspi import DISPLAY_NAME, RESOLVED, SMTP, Stat
 from tests.support.outlook.profile import Profile
+from tests.support.outlook.rops import Handle, Rop
 from tests.support.outlook.rpccall import Connection
 from tests.support.outlook.rpchttp import Place
-from tests.support.outlook.session import Session
+from tests.support.outlook.session import LARGEST_BUFFER, Session
 from tests.support.outlook.transport import (
     CHAIN,
     COMPRESSED,
@@ -31,14 +34,14 @@ from tests.support.outlook.transport import (
     LAST,
     XOR_MAGIC,
     CallFault,
-    HttpFault,
     unpack,
 )  # fmt: skip
-from tests.support.outlook.wire import Bad, Reader, u16
+from tests.support.outlook.wire import Bad, Reader, u16, u32
 from tests.support.server import Server
 
 MAILBOX, DIRECTORY, REFERRAL = 6001, 6004, 6002
 COMPRESS_FROM = 1024
+_OBSCURED = bytes(octet ^ 0xA5 for octet in range(256))
 
 
 def compress(data: bytes) -> bytes:
@@ -102,11 +105,11 @@ def _token(out: bytearray, length: int, distance: int, shared: int) -> int:
 
 def pack(payload: bytes) -> bytes:
     """One buffer as Outlook sends it: compressed where that pays, otherwise obfuscated ([MS-OXCRPC] 2.2.2.1)."""
-    packed = compress(payload) if len(payload) >= COMPRESS_FROM else payload
+    pays = len(payload) >= COMPRESS_FROM and len(zlib.compress(payload, 1)) < len(payload) * 0.9  # ours is slow
+    packed = compress(payload) if pays else payload
     if len(packed) < len(payload):
         return u16(0, LAST | COMPRESSED, len(packed), len(payload)) + packed
-    payload_x = bytes(octet ^ 0xA5 for octet in payload)
-    return u16(0, LAST | XOR_MAGIC, len(payload), len(payload)) + payload_x
+    return u16(0, LAST | XOR_MAGIC, len(payload), len(payload)) + payload.translate(_OBSCURED)
 
 
 # ---------------------------------------------------------------------------------------------- AutoDiscover
@@ -415,7 +418,36 @@ class _Waiting:
         """The connection is needed again."""
 
 
-LOST = (HttpFault, OSError, http.client.HTTPException)
+class ChainedSession(Session):
+    """A session whose answers come in several buffers: the last request is answered once in each ([MS-OXCRPC]
+    3.1.4.2.1.2), and the answers are put together."""
+
+    def attempt(self, *rops: Rop, largest: int = LARGEST_OUT) -> list[Any]:
+        table: list[Handle] = []
+        data = b"".join(self._encode(rop, table) for rop in rops)
+        assert len(data) + 2 <= LARGEST_BUFFER
+        waiting = [rop for rop in rops if rop.number != 0x01]
+        payload = u16(len(data) + 2) + data + u32(*(handle.value for handle in table))
+        for number, answer in enumerate(self.link.execute(payload, largest=largest)):
+            if number == 0 or waiting:
+                self._answer(answer, waiting, table if number == 0 else None)
+                continue
+            more = copy.copy(rops[-1])
+            left = [more]
+            self._answer(answer, left, None)
+            if not left:
+                rops[-1].result = _JOINED[more.number](rops[-1].result, more.result)
+        if waiting:
+            raise Bad(f"{len(waiting)} requests were not answered, first {waiting[0].number:#x}")
+        return [rop.result for rop in rops]
+
+
+_JOINED: dict[int, Callable[[Any, Any], Any]] = {
+    0x15: lambda first, more: (more[0], first[1] + more[1]),
+    0x2C: lambda first, more: first + more,
+    0x4E: lambda first, more: more._replace(data=first.data + more.data),
+}
+"""RopQueryRows, RopReadStream, RopFastTransferSourceGetBuffer: no other is answered more than once."""
 
 
 class OldProfile(Profile):
@@ -438,9 +470,12 @@ class OldProfile(Profile):
         link = MapiRpc(self.place, login=self._login, **self._more)
         link.connect(self.account.dn)
         self.link = link  # type: ignore[assignment]
-        self.session = Session(self.link)
+        self.session = ChainedSession(self.link)
         self._logons = itertools.count()
         return self.session
+
+    def __enter__(self) -> Self:
+        return self
 
     @property
     def rpc(self) -> Connection:
