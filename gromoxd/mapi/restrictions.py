@@ -183,22 +183,26 @@ def read_enclosed(cursor: Cursor, wide: bool = False) -> TaggedPropertyValue:
     return TaggedPropertyValue(tag, read_value(cursor, tag & 0xFFFF, wide))
 
 
-class _Reader:
-    """One restriction being read: where, how wide counts are, and what is left of the bounds."""
+class Reader:
+    """One restriction being read: where, how wide counts are, and what is left of the bounds.
 
-    __slots__ = ("cursor", "depth", "left", "wide")
+    Other wires have other values within restrictions: they override `enclosed` and `tagged`.
+    """
 
-    def __init__(self, cursor: Cursor, wide: bool) -> None:
+    __slots__ = ("cursor", "deepest", "depth", "left", "wide")
+
+    def __init__(self, cursor: Cursor, wide: bool, deepest: int = DEEPEST, largest: int = LARGEST) -> None:
         self.cursor = cursor
         self.wide = wide
+        self.deepest = deepest
         self.depth = 0
-        self.left = LARGEST
+        self.left = largest
 
     def restriction(self) -> Restriction:
         cursor = self.cursor
         self.left -= 1
         self.depth += 1
-        if self.left < 0 or self.depth > DEEPEST:
+        if self.left < 0 or self.depth > self.deepest:
             raise cursor.fail("restriction too large")
         read = _READERS.get(cursor.u8())
         if read is None:
@@ -221,9 +225,13 @@ class _Reader:
             raise self.cursor.fail(f"unknown relational operator {number:#x}")
         return number
 
+    def enclosed(self) -> TaggedPropertyValue:
+        """A value of a Comment."""
+        return read_enclosed(self.cursor, self.wide)
+
     def tagged(self, tag: int) -> tuple[PropValue, int]:
         """The value and its tag, which is 0 when it is `tag`."""
-        value_tag, value = read_enclosed(self.cursor, self.wide)
+        value_tag, value = self.enclosed()
         if value_tag == tag:
             return value, 0
         if not value_tag:
@@ -231,41 +239,41 @@ class _Reader:
         return value, value_tag
 
 
-def _read_content(reader: _Reader) -> Content:
+def _read_content(reader: Reader) -> Content:
     low, high, tag = reader.cursor.struct(_CONTENT)
     return Content(low, high, tag, *reader.tagged(tag))
 
 
-def _read_property(reader: _Reader) -> Property:
+def _read_property(reader: Reader) -> Property:
     rel_op, tag = reader.cursor.struct(_PROPERTY)
     return Property(reader.rel_op(rel_op), tag, *reader.tagged(tag))
 
 
-def _read_compare(reader: _Reader) -> CompareProperties:
+def _read_compare(reader: Reader) -> CompareProperties:
     rel_op, tag1, tag2 = reader.cursor.struct(_COMPARE)
     return CompareProperties(reader.rel_op(rel_op), tag1, tag2)
 
 
-def _read_bit_mask(reader: _Reader) -> BitMask:
+def _read_bit_mask(reader: Reader) -> BitMask:
     rel_op, tag, mask = reader.cursor.struct(_COMPARE)
     if rel_op > BitmapRelOp.NEZ:
         raise reader.cursor.fail(f"unknown bit mask operator {rel_op:#x}")
     return BitMask(rel_op, tag, mask)
 
 
-def _read_size(reader: _Reader) -> Size:
+def _read_size(reader: Reader) -> Size:
     rel_op, tag, size = reader.cursor.struct(_COMPARE)
     return Size(reader.rel_op(rel_op), tag, size)
 
 
-def _read_comment(reader: _Reader) -> Comment:
-    cursor, wide = reader.cursor, reader.wide
+def _read_comment(reader: Reader) -> Comment:
+    cursor = reader.cursor
     count = cursor.count(cursor.u8(), 4)
-    values = tuple([read_enclosed(cursor, wide) for _ in range(count)])
+    values = tuple([reader.enclosed() for _ in range(count)])
     return Comment(values, reader.restriction() if cursor.u8() else None)
 
 
-_READERS: Final[dict[int, Callable[[_Reader], Restriction]]] = {
+_READERS: Final[dict[int, Callable[[Reader], Restriction]]] = {
     0x00: lambda reader: And(reader.restrictions()),
     0x01: lambda reader: Or(reader.restrictions()),
     0x02: lambda reader: Not(reader.restriction()),
@@ -284,7 +292,7 @@ _READERS: Final[dict[int, Callable[[_Reader], Restriction]]] = {
 
 def read_restriction(cursor: Cursor, wide: bool = False) -> Restriction:
     """The restriction that starts at the cursor."""
-    return _Reader(cursor, wide).restriction()
+    return Reader(cursor, wide).restriction()
 
 
 register_nested(PropType.PtypRestriction, read_restriction)

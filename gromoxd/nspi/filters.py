@@ -5,7 +5,6 @@ Counts have 32 bits and values are AddressBookPropertyValues.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
@@ -13,7 +12,6 @@ from gromoxd.errors import WireError
 from gromoxd.mapi.cursor import U32, Cursor
 from gromoxd.mapi.restrictions import (
     And,
-    BitmapRelOp,
     BitMask,
     Comment,
     CompareProperties,
@@ -23,7 +21,7 @@ from gromoxd.mapi.restrictions import (
     Not,
     Or,
     Property,
-    RelOp,
+    Reader,
     Restriction,
     Size,
     SubObject,
@@ -38,37 +36,14 @@ _CONTENT, _PROPERTY, _COMPARE = Struct("<HHI"), Struct("<BI"), Struct("<BII")
 _MARKS: Final = (0x00, 0x01, 0xFF)
 
 
-class _Reader:
-    """One restriction being read, and what is left of the bounds."""
+class _Reader(Reader):
+    """One restriction being read."""
 
-    __slots__ = ("cursor", "depth", "left")
+    __slots__ = ()
 
-    def __init__(self, cursor: Cursor) -> None:
-        self.cursor, self.depth, self.left = cursor, 0, LARGEST
-
-    def restriction(self) -> Restriction:
-        cursor = self.cursor
-        self.left -= 1
-        self.depth += 1
-        if self.left < 0 or self.depth > DEEPEST:
-            raise cursor.fail("restriction too large")
-        read = _READERS.get(cursor.u8())
-        if read is None:
-            raise cursor.fail("unknown kind of restriction")
-        value = read(self)
-        self.depth -= 1
-        return value
-
-    def restrictions(self) -> tuple[Restriction, ...]:
-        count = self.cursor.count(self.cursor.u32(), 3)
-        if count > self.left:
-            raise self.cursor.fail("restriction too large")
-        return tuple([self.restriction() for _ in range(count)])
-
-    def rel_op(self, number: int) -> int:
-        if number not in RelOp.__members__.values():
-            raise self.cursor.fail(f"unknown relational operator {number:#x}")
-        return number
+    def enclosed(self) -> TaggedPropertyValue:
+        """See Reader."""
+        return read_tagged(self.cursor)
 
     def tagged(self, tag: int) -> tuple[PropValue, int]:
         """The value and its tag, which is 0 when it is `tag`.
@@ -93,60 +68,9 @@ def _unmarked(cursor: Cursor, kind: int) -> PropValue:
     raise cursor.fail("list of values without HasValue")
 
 
-def _content(reader: _Reader) -> Content:
-    low, high, tag = reader.cursor.struct(_CONTENT)
-    return Content(low, high, tag, *reader.tagged(tag))
-
-
-def _property(reader: _Reader) -> Property:
-    rel_op, tag = reader.cursor.struct(_PROPERTY)
-    return Property(reader.rel_op(rel_op), tag, *reader.tagged(tag))
-
-
-def _compare(reader: _Reader) -> CompareProperties:
-    rel_op, tag1, tag2 = reader.cursor.struct(_COMPARE)
-    return CompareProperties(reader.rel_op(rel_op), tag1, tag2)
-
-
-def _bit_mask(reader: _Reader) -> BitMask:
-    rel_op, tag, mask = reader.cursor.struct(_COMPARE)
-    if rel_op > BitmapRelOp.NEZ:
-        raise reader.cursor.fail(f"unknown bit mask operator {rel_op:#x}")
-    return BitMask(rel_op, tag, mask)
-
-
-def _size(reader: _Reader) -> Size:
-    rel_op, tag, size = reader.cursor.struct(_COMPARE)
-    return Size(reader.rel_op(rel_op), tag, size)
-
-
-def _comment(reader: _Reader) -> Comment:
-    cursor = reader.cursor
-    count = cursor.count(cursor.u8(), 4)
-    values = tuple([read_tagged(cursor) for _ in range(count)])
-    return Comment(values, reader.restriction() if cursor.u8() else None)
-
-
-_READERS: Final[dict[int, Callable[[_Reader], Restriction]]] = {
-    0x00: lambda reader: And(reader.restrictions()),
-    0x01: lambda reader: Or(reader.restrictions()),
-    0x02: lambda reader: Not(reader.restriction()),
-    0x03: _content,
-    0x04: _property,
-    0x05: _compare,
-    0x06: _bit_mask,
-    0x07: _size,
-    0x08: lambda reader: Exist(reader.cursor.u32()),
-    0x09: lambda reader: SubObject(reader.cursor.u32(), reader.restriction()),
-    0x0A: _comment,
-    0x0B: lambda reader: Count(reader.cursor.u32(), reader.restriction()),
-}
-"""By RestrictType, [MS-OXCDATA] 2.12."""
-
-
 def read_filter(cursor: Cursor) -> Restriction:
     """The restriction that starts at the cursor."""
-    return _Reader(cursor).restriction()
+    return _Reader(cursor, True, DEEPEST, LARGEST).restriction()
 
 
 def _value(tag: int, value: PropValue, value_tag: int) -> bytes:
