@@ -210,6 +210,18 @@ def test_what_is_under_way_goes_with_its_object(alice: Client, world: EmsmdbWorl
     assert gone() is None
 
 
+def test_what_is_under_way_is_done_when_its_object_is_released(alice: Client, world: EmsmdbWorld) -> None:
+    stored = world.append(mail(1)).mid
+    mids = [eid(0x10_0000 + n) for n in range(1500)] + [eid(stored)]
+    alice.folder(INBOX, 1)
+    ticks = iter(range(10_000))
+    alice.session.clock = lambda: next(ticks) * 1.0
+    assert isinstance(alice.run(rf.DeleteMessages(0, 1, True, False, mids))[0], rp.ProgressResponse)
+    assert inbox(alice) == [stored]
+    alice.release(1)
+    assert inbox(alice) == []
+
+
 def test_one_thing_after_the_other(alice: Client, world: EmsmdbWorld) -> None:
     stored = world.append(mail(1)).mid
     mids = [eid(0x10_0000 + n) for n in range(1500)] + [eid(stored)]

@@ -1,11 +1,13 @@
 """Operations that take long ([MS-OXCFOLD] 3.1.5.2, [MS-OXCPRPT] 3.2.5.20): done in steps, a while for each request.
 
 A client that asked for it gets RopProgress instead of the response, and the operation goes on when it asks how far it
-is. One that does not ask any more, or releases the object, has stopped it. The response of the operation comes last.
+is; the response of the operation comes last. It is also done whole when the client asks no more and releases the
+object: only what is cancelled is left undone, and what is under way when the session ends.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from typing import Final, Protocol
 
@@ -14,6 +16,8 @@ from gromoxd.rop import progress as w
 from gromoxd.rop.codec import Response
 from workers.http.emsmdb.dispatch import Call, handles
 from workers.http.emsmdb.objects import ServerObject
+
+log = logging.getLogger(__name__)
 
 BUDGET: Final = 0.5
 """So long a request works before it answers how far it is."""
@@ -50,6 +54,17 @@ def run(call: Call, on: ServerObject, kind: Kind, steps: Steps, *, asynchronous:
     if earlier is not None:
         earlier.advance(call, True)
     return _go_on(call, on, _Work(kind, steps), not asynchronous)
+
+
+def complete(call: Call, on: ServerObject) -> None:
+    """Do what is left of the work on an object that the client releases; nobody hears how it ends."""
+    work = _taken(on)
+    if work is None:
+        return
+    try:
+        work.advance(call, True)
+    except MapiError as error:
+        log.warning("Long operation failed", extra={"error": str(error)})
 
 
 def _taken(on: ServerObject) -> _Work | None:
