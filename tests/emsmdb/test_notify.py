@@ -23,7 +23,7 @@ from gromoxd.rop import tables as r
 from gromoxd.rop.release import Release
 from tests.contract.mail import digest_of
 from tests.emsmdb.tableclient import TABLE, TableClient, delete, notified, save
-from tests.emsmdb.world import ALICE, DRAFTS, INBOX, IPM, SENT, Client, EmsmdbWorld
+from tests.emsmdb.world import ALICE, DOMAIN, DRAFTS, INBOX, IPM, PUBLIC_IPM, SENT, Client, EmsmdbWorld
 from workers.http.emsmdb import notify as server
 
 SUBSCRIPTION = 20
@@ -217,6 +217,26 @@ def test_after_a_lost_connection(alice: Client) -> None:
     assert (told[handle].type, told[handle].folder) == (n.MODIFIED, eid_int(1, INBOX))
     save(alice, {p.PidTagSubject: "b"})
     assert [one.table_event for one in table.notified()] == [n.ROW_ADDED]
+
+
+def test_a_whole_store_is_worth_a_look_after_a_lost_connection(alice: Client) -> None:
+    handle = register(alice, ALL_KINDS)
+    register(alice, c.NEW_MAIL, index=8)  # asked for nothing that could be told
+    feed = server.Feed.join(alice.world.account())
+    feed._event(Event(alice.user.maildir, -1))
+    feed.leave()
+    told = [(one.handle, one.data.type, one.data.folder) for one in notified(alice)]
+    assert told == [(handle, n.MODIFIED, eid_int(1, fid)) for fid in (IPM, INBOX)]
+
+
+def test_a_public_store_is_worth_a_look_after_a_lost_connection(alice: Client, world: EmsmdbWorld) -> None:
+    alice.public_logon(20, 2)
+    request = n.RegisterNotification(2, 20, 21, c.MODIFIED, 0, True)
+    alice.one(request, n.RegisterNotificationResponse)
+    feed = server.Feed.join(world.account(DOMAIN, ALICE))
+    feed._event(Event("", -1))
+    feed.leave()
+    assert [one.data.folder for one in notified(alice)] == [eid_int(1, PUBLIC_IPM)]
 
 
 # ---------------------------------------------------------------------------------------------- objects

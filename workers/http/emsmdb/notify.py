@@ -333,11 +333,29 @@ class Subscription(ServerObject):
     def _told(self, event: Event) -> None:
         changes = event.changes
         if not event.watch:  # something was missed, or not told in detail: the folder is worth a look
-            if not self._fid or not self._kinds & c.MODIFIED or event.fid not in (self._fid, -1):
+            if not self._kinds & c.MODIFIED:
                 return
-            changes = [c.ObjectChange(c.MODIFIED, self._fid)]
+            changes = [c.ObjectChange(c.MODIFIED, fid) for fid in self._worth_a_look(event.fid)]
         for change in changes:
             push(self._session, wire.notify(self.handle, self.logon.number, object_data(self.logon, change)))
+
+    def _worth_a_look(self, fid: int) -> list[int]:
+        """The folders in which something may have happened, when all that is known is where (-1: anywhere).
+
+        Who hears of the whole store is told of the folders from which clients begin to look.
+        """
+        if self._fid:
+            return [self._fid] if fid in (self._fid, -1) else []
+        if fid >= 0:
+            return [fid] if fid else []
+        folders = self.logon.info.folders
+        return [folders[place] for place in (_PUBLIC_TOPS if self.logon.public else _TOPS) if folders[place]]
+
+
+_TOPS: Final = (3, 4)
+"""Where the logon of a private mailbox tells its IPM subtree and Inbox ([MS-OXCSTOR] 2.2.1.1.3)."""
+_PUBLIC_TOPS: Final = (1,)
+"""Where that of a public store tells its IPM subtree ([MS-OXCSTOR] 2.2.1.1.4)."""
 
 
 def object_data(logon: Logon, change: c.ObjectChange) -> NotificationData:
