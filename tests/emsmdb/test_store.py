@@ -82,6 +82,8 @@ def test_what_is_no_logon(world: EmsmdbWorld) -> None:
     assert client.fails(private("", 0)) == Ec.ecInvalidParam
     assert client.fails(private("", REPLIDS | rs.OpenFlags.PUBLIC)) == Ec.ecInvalidParam
     assert client.fails(private("", REPLIDS, 0)) == Ec.ecInvalidParam
+    client.one(private("", REPLIDS | 0x8000_0000, PRIVATE_LOGON | 0x80), rs.LogonResponse)  # not defined
+    client.one(rs.Logon(0, 0, 0, rs.OpenFlags.PUBLIC, 0, b""), rs.LogonPublicResponse)
     for unknown in ("/o=x/ou=y/cn=Recipients/cn=z", name_of(world, world.alice).replace("alice", "malory")):
         assert client.fails(private(unknown)) == Ec.ecUnknownUser
 

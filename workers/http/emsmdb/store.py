@@ -59,10 +59,11 @@ class _Target(NamedTuple):
 
 @handles(w.Logon)
 def logon(call: Call, request: w.Logon) -> Response:
-    """RopLogon ([MS-OXCSTOR] 3.2.5.1)."""
+    """RopLogon ([MS-OXCSTOR] 3.2.5.1). Flags that are not defined are no reason to refuse a client (2.2.1.1.1)."""
     private = bool(request.logon_flags & w.LogonFlags.Private)
     flags = w.OpenFlags(request.open_flags & 0xFFFFFFFF)
-    if bool(flags & w.OpenFlags.PUBLIC) == private or not flags & w.OpenFlags.USE_PER_MDB_REPLID_MAPPING:
+    mapped = not private or flags & w.OpenFlags.USE_PER_MDB_REPLID_MAPPING
+    if bool(flags & w.OpenFlags.PUBLIC) == private or not mapped:
         raise MapiError(Ec.ecInvalidParam, f"logon flags {request.logon_flags:#x} {request.open_flags:#x}")
     name = codepages.decode(request.essdn, codepages.WESTERN)
     try:
