@@ -44,7 +44,10 @@ _IN_ROWS: Final = frozenset((
 
 @handles(w.OpenMessage)
 def open_message(call: Call, request: w.OpenMessage) -> w.OpenMessageResponse:
-    """[MS-OXCMSG] 3.2.5.1. The folder may be any of the store's: that of the message is known."""
+    """[MS-OXCMSG] 3.2.5.1. FolderId says nothing new, an id being of one message of the store: it is not looked at.
+
+    A client may name the search folder that showed it, or the folder where it was before; rights are those where it is.
+    """
     parent = call.object(ServerObject)
     logon = parent.logon
     mode = request.open_mode_flags & _MODES
