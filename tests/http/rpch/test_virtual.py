@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
 
 import pytest
 
 from gromoxd.errors import WireError
 from gromoxd.rpc import pdu, rts
 from workers.http.rpch import virtual
+from workers.http.rpch.settings import RpchSettings
 from workers.http.rpch.virtual import CloseChannel, Dead, Head, Opened, Received, VirtualConnection, Write
 
 VC, IN1, IN2, OUT1, OUT2, GROUP = (bytes((number,)) * 16 for number in range(1, 7))
@@ -28,6 +30,12 @@ def opened(**more: int) -> VirtualConnection:
     one.first("out", A1, 0.0)
     one.first("in", B1, 0.0)
     return one
+
+
+def test_the_time_out_has_bounds() -> None:
+    """[MS-RPCH] 2.2.3.5.3: 120,000 to 14,400,000 ms."""
+    found = next(one for one in fields(RpchSettings) if one.name == "rpch_channel_timeout")
+    assert (found.metadata["low"], found.metadata["high"]) == (120, 14400)
 
 
 @pytest.mark.parametrize("order", ["out in", "in out"])
@@ -87,6 +95,33 @@ def test_out_channel_is_replaced() -> None:
     b3 = rts.out_r2_b3().encode()
     assert found == [Write("out", b3), CloseChannel("out"), Head("out2"), Write("out2", big)]
     assert one.lost("out") == [] and one.send(CALL, 3.0) == [Write("out2", CALL)]
+
+
+def test_a_successor_is_answered_when_its_request_is_whole() -> None:
+    """[MS-RPCH] 3.2.4.5.10, 3.2.4.5.11: without OUT_R2/C1 there is no reply yet; what is to be sent waits for it."""
+    one = opened(lifetime=20_000)
+    big = CALL + bytes(5000)
+    for _ in range(4):
+        one.send(big, 1.0)
+    one.first("out2", OUT_A3, 2.0)
+    ended = one.received("in", rts.out_r2_a7(OUT2).encode(), 2.0)
+    assert ended == [Write("out", rts.out_r2_b3().encode()), CloseChannel("out")]
+    assert one.first("in2", IN_A1, 3.0) == [] and one.send(CALL, 3.0) == []
+    a4 = Write("out2", rts.in_r2_a4().encode())
+    c1 = rts.out_r2_c1().encode()
+    assert one.received("out2", c1, 4.0) == [Head("out2"), a4, Write("out2", big), Write("out2", CALL)]
+    with pytest.raises(WireError):
+        one.received("out2", c1, 4.0)
+
+
+def test_a_successor_whose_request_is_never_whole() -> None:
+    one = opened(lifetime=20_000)
+    for _ in range(4):
+        one.send(CALL + bytes(5000), 1.0)
+    one.first("out2", OUT_A3, 2.0)
+    one.received("in", rts.out_r2_a7(OUT2).encode(), 2.0)
+    assert one.tick(61.0) == []
+    assert one.tick(63.0) == [Dead("channels did not come in time")]
 
 
 def test_the_announced_length_is_never_exceeded() -> None:

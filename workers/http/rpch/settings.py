@@ -22,5 +22,5 @@ class RpchSettings:
     )
     rpch_channel_timeout: float = setting(
         120.0, "Connection time-out that clients are told: in half of it there is always a ping.", kind="span",
-        low=60, high=14400,
+        low=120, high=14400,
     )  # fmt: skip

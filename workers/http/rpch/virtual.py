@@ -87,7 +87,10 @@ class _In:
 
 @dataclass
 class _Out:
-    """An OUT channel. `left`: octets that it may still carry; `window`: those the client has room for."""
+    """An OUT channel. `left`: octets that it may still carry; `window`: those the client has room for.
+
+    `filled`: the client has sent all that its request announced, so that it may be answered; `held`: what waits for it.
+    """
 
     channel: Channel
     cookie: bytes
@@ -95,6 +98,8 @@ class _Out:
     largest: int
     left: int
     sent: int = 0
+    filled: bool = True
+    held: list[bytes] = field(default_factory=list)
 
 
 class VirtualConnection:
@@ -152,7 +157,7 @@ class VirtualConnection:
             raise WireError("a second OUT channel")
         window = _window(found)
         self._out = _Out(channel, found.cookies[1], window, window, self._lifetime)
-        return [Head(channel), self._rts(rts.conn_a3(round(self._timeout * 1000)), now), *self._both(now)]
+        return [Head(channel), *self._rts(rts.conn_a3(round(self._timeout * 1000)), now), *self._both(now)]
 
     def _conn_b1(self, channel: Channel, found: Rts, now: float) -> list[Action]:
         if self._in is not None:
@@ -165,7 +170,7 @@ class VirtualConnection:
     def _both(self, now: float) -> list[Action]:
         if not self.opened:
             return []
-        return [self._rts(rts.conn_c2(RECEIVE_WINDOW, round(self._timeout * 1000)), now), Opened()]
+        return [*self._rts(rts.conn_c2(RECEIVE_WINDOW, round(self._timeout * 1000)), now), Opened()]
 
     def _in_a1(self, channel: Channel, found: Rts, now: float) -> list[Action]:
         """IN_R2/A1: a successor of the IN channel ([MS-RPCH] 3.2.3.5.5)."""
@@ -173,7 +178,7 @@ class VirtualConnection:
         if not self.opened or self._in is None or predecessor != self._in.cookie or self._next_in is not None:
             raise WireError("no successor of this IN channel is wanted")
         self._next_in = _In(channel, successor)
-        return [self._rts(rts.in_r2_a4(), now)]
+        return self._rts(rts.in_r2_a4(), now)
 
     def _out_a3(self, channel: Channel, found: Rts) -> list[Action]:
         """OUT_R2/A3: the successor of the OUT channel ([MS-RPCH] 3.2.4.5.6)."""
@@ -184,7 +189,7 @@ class VirtualConnection:
         if not self._recycling:
             raise WireError("nobody has asked for a successor")
         window = _window(found)
-        self._next_out = _Out(channel, successor, window, window, self._lifetime)
+        self._next_out = _Out(channel, successor, window, window, self._lifetime, filled=False)
         octets = rts.out_r2_a6().encode()
         out.left -= len(octets)
         return [Write(out.channel, octets)]
@@ -202,12 +207,20 @@ class VirtualConnection:
         if self._next_in is not None and channel == self._next_in.channel:
             self._heard = now
             return self._hold(octets)
-        if is_rts and self._is_out(channel) and rts.decode(octets).flags in (Flags.PING, Flags.NONE):
-            return []  # OUT_R1/A11 or OUT_R2/C1, which fill what the request has announced
-        raise WireError("a PDU where none is expected")
+        out = next((one for one in (self._out, self._next_out) if one is not None and one.channel == channel), None)
+        if out is None or not is_rts or out.filled or rts.decode(octets).flags not in (Flags.PING, Flags.NONE):
+            raise WireError("a PDU where none is expected")
+        return self._out_c1(out, now)
 
-    def _is_out(self, channel: Channel) -> bool:
-        return any(one is not None and one.channel == channel for one in (self._out, self._next_out))
+    def _out_c1(self, out: _Out, now: float) -> list[Action]:
+        """OUT_R2/C1 (or OUT_R1/A11): the request is whole, and may be answered ([MS-RPCH] 3.2.4.5.11)."""
+        out.filled = True
+        return self._begin(out, now) if out is self._out else []
+
+    def _begin(self, out: _Out, now: float) -> list[Action]:
+        """Send the head of a successor's reply, and what has waited for that."""
+        held, out.held = out.held, []
+        return [Head(out.channel), *(Write(out.channel, octets) for octets in held), *self._flush(now)]
 
     def _hold(self, octets: bytes) -> list[Action]:
         assert self._next_in is not None
@@ -226,7 +239,7 @@ class VirtualConnection:
         if self._in.unacknowledged > RECEIVE_WINDOW // 2 and self._out is not None:
             self._in.unacknowledged = 0
             ack = rts.flow_control_ack(Destination.CLIENT, self._in.received, RECEIVE_WINDOW, self._in.cookie)
-            actions.append(self._rts(ack, now))
+            actions += self._rts(ack, now)
         return actions
 
     def _control(self, found: Rts, now: float) -> list[Action]:
@@ -258,14 +271,17 @@ class VirtualConnection:
         return actions
 
     def _out_a7(self, successor: bytes, now: float) -> list[Action]:
-        """OUT_R2/A7: the successor may be used. B3 ends the predecessor ([MS-RPCH] 3.2.4.5.10)."""
+        """OUT_R2/A7: the successor may be used. B3 ends the predecessor ([MS-RPCH] 3.2.4.5.10).
+
+        The successor's reply begins when its request is whole: proxies between may lose one that comes earlier.
+        """
         before, after = self._out, self._next_out
         if before is None or after is None or after.cookie != successor:
             raise WireError("another successor than there is")
         self._out, self._next_out, self._recycling = after, None, False
         last = Write(before.channel, rts.out_r2_b3().encode())
-        self._said = now
-        return [last, CloseChannel(before.channel), Head(after.channel), *self._flush(now)]
+        self._said = self._changing = now
+        return [last, CloseChannel(before.channel), *(self._begin(after, now) if after.filled else ())]
 
     def _acknowledged(self, ack: Ack, now: float) -> list[Action]:
         """[MS-RPCH] 3.2.1.1.5.1, 3.2.1.5.1.1: what the client has room for. One of another channel is passed over."""
@@ -297,7 +313,7 @@ class VirtualConnection:
 
     def _flush(self, now: float) -> list[Action]:
         out = self._out
-        if out is None or not self.opened:
+        if out is None or not self.opened or not out.filled:
             return []
         actions: list[Action] = []
         while self._queue and len(self._queue[0]) <= min(out.window, out.left - LAST_WORDS):
@@ -315,14 +331,17 @@ class VirtualConnection:
         if self._recycling or out.left > min(LIFETIME_RESERVE, self._lifetime // 2):
             return []
         self._recycling, self._changing = True, now
-        return [self._rts(rts.out_r2_a2(), now)]
+        return self._rts(rts.out_r2_a2(), now)
 
-    def _rts(self, found: Rts, now: float) -> Write:
+    def _rts(self, found: Rts, now: float) -> list[Action]:
         assert self._out is not None
         octets = found.encode()
         self._out.left -= len(octets)
         self._said = now
-        return Write(self._out.channel, octets)
+        if not self._out.filled:
+            self._out.held.append(octets)
+            return []
+        return [Write(self._out.channel, octets)]
 
     # ------------------------------------------------------------------------------------------ time, and the end
 
@@ -331,13 +350,14 @@ class VirtualConnection:
         if self.dead:
             return []
         waits = not self.opened or self._next_in is not None or self._next_out is not None or self._recycling
+        waits = waits or (self._out is not None and not self._out.filled)
         if waits and now - self._changing > OPEN_SECONDS:
             return self._die("channels did not come in time")
         if self.opened and now - self._heard > 2 * max(self._timeout, self._keepalive):
             return self._die("the client is silent")
         interval = min(self._timeout, self._keepalive or self._timeout) / 2
         if self.opened and self._out is not None and now - self._said >= interval and self._out.left > LAST_WORDS * 2:
-            return [self._rts(rts.ping(), now), *self._recycle(self._out, now)]
+            return [*self._rts(rts.ping(), now), *self._recycle(self._out, now)]
         return []
 
     def lost(self, channel: Channel) -> list[Action]:
