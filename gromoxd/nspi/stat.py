@@ -12,6 +12,8 @@ from gromoxd.mapi.cursor import Cursor
 CP_TELETEX: Final = 0x4F25
 CP_WINUNICODE: Final = 0x04B0
 """[MS-OXNSPI] 2.2.1.4."""
+CP_ACP: Final = 0
+"""workaround: impacket leaves CodePage out, which Exchange takes for the code page that it has itself."""
 MID_BEGINNING_OF_TABLE, MID_CURRENT, MID_END_OF_TABLE = 0x0, 0x1, 0x2
 """[MS-OXNSPI] 2.2.1.8."""
 MID_UNRESOLVED, MID_AMBIGUOUS, MID_RESOLVED = 0x0, 0x1, 0x2
@@ -81,4 +83,4 @@ class Stat(NamedTuple):
 
 def good_code_page(code_page: int) -> bool:
     """Can 8-bit strings be made in this code page?"""
-    return code_page == CP_TELETEX or (code_page != CP_WINUNICODE and codec_of(code_page) is not None)
+    return code_page in (CP_TELETEX, CP_ACP) or (code_page != CP_WINUNICODE and codec_of(code_page) is not None)

@@ -51,8 +51,8 @@ def _write_guid(value: bytes) -> bytes:
 
 _READERS: Final[dict[int, Reader]] = {
     **{kind: _fixed_reader(code) for kind, code in LAYOUTS.items()},
-    PropType.PtypNull: lambda cursor: cursor.take(4) and None,
-    PropType.PtypObject: lambda cursor: cursor.take(4)[:0],
+    PropType.PtypNull: lambda _: None,
+    PropType.PtypObject: lambda _: b"",
     PropType.PtypBoolean: lambda cursor: cursor.u8() != 0,
     PropType.PtypString: Cursor.string,
     PropType.PtypString8: Cursor.string8,
@@ -61,14 +61,14 @@ _READERS: Final[dict[int, Reader]] = {
 _WRITERS: Final[dict[int, Writer]] = {
     **{kind: fixed_writer(code) for kind, code in LAYOUTS.items()},
     PropType.PtypGuid: _write_guid,
-    PropType.PtypNull: lambda _: bytes(4),
-    PropType.PtypObject: lambda _: bytes(4),
+    PropType.PtypNull: lambda _: b"",
+    PropType.PtypObject: lambda _: b"",
     PropType.PtypBoolean: lambda value: b"\1" if value else b"\0",
     PropType.PtypString: utf16,
     PropType.PtypString8: _write_string8,
     PropType.PtypBinary: _write_binary,
 }
-"""A table or object has no value, but takes four octets, as in [MS-OXNSPI] 2.2.2.12 (lReserved)."""
+"""A table or object has no value and no octets, as Microsoft's own readers have it: lReserved is of RPC only."""
 
 
 def has_flag(kind: int) -> bool:

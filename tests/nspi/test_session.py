@@ -42,6 +42,8 @@ def test_binding(session: Session) -> None:
         session.bind(Stat(code_page=0x4B0))
     with fails(Ec.ecUnknownCodePage):
         session.bind(Stat(code_page=12345))
+    for code_page in (0, 0x4F25, 65001):
+        assert session.bind(Stat(code_page=code_page)) == session.guid
 
 
 @pytest.mark.parametrize(
