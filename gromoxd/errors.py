@@ -41,6 +41,7 @@ class Ec(IntEnum):
     ecUnableToAbort = 0x80040114
     ecNotInQueue = 0x80040601
     ecNotSearchFolder = 0x00000461
+    ecSearchFolderScopeViolation = 0x00000490
     ecNotExpanded = 0x000004F7
     ecNotCollapsed = 0x000004F8
     ecStreamAccessDenied = 0x80030005

@@ -18,7 +18,8 @@ class SetSearchCriteria(Call[Done], frozen=True):
     """Begin, change or stop a search. `restriction` b'' and `scope` [] keep those of before; `flags`: SetSearchFlags.
 
     Criteria that differ start the search anew. ecNotSearchFolder, ecNotInitialized (nothing to keep), ecNotFound
-    (scope), ecInvalidParam, ecTooComplex, ecNotSupported (a search folder as scope; public stores).
+    (scope), ecInvalidParam, ecTooComplex, ecNotSupported (a search folder as scope; public stores),
+    ecSearchFolderScopeViolation (itself as scope).
     """
 
     writes: ClassVar[bool] = True

@@ -123,6 +123,8 @@ def set_criteria(tx: Transaction, call: s.SetSearchCriteria) -> Done:
     restriction, scope = call.restriction or before.restriction, list(dict.fromkeys(call.scope)) or before.scope
     if not restriction or not scope:
         raise MapiError(Ec.ecNotInitialized, "criteria")
+    if call.fid in call.scope:
+        raise MapiError(Ec.ecSearchFolderScopeViolation, "a search folder within its own scope")
     _check_scope(tx, scope)
     condition_of(restriction, False)
     status = requested_status(flags, before.status)

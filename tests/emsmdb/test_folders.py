@@ -12,10 +12,11 @@ from gromoxd.mapi import proptags as p
 from gromoxd.mapi.ids import eid_int, eid_split
 from gromoxd.mapi.restrictions import Content, Exist, decode_restriction, encode_restriction
 from gromoxd.rop import folders as rf
+from gromoxd.rop import messages as rm
 from gromoxd.rop import progress as rp
 from gromoxd.rop.codec import Response
 from tests.contract.mail import mail
-from tests.emsmdb.world import FINDER, INBOX, IPM, SENT, TRASH, Client, EmsmdbWorld
+from tests.emsmdb.world import FINDER, INBOX, IPM, PUBLIC_IPM, SENT, TRASH, Client, EmsmdbWorld
 from workers.http.emsmdb import transferring
 
 
@@ -84,8 +85,8 @@ def test_a_folder_that_is_not_empty_stays(alice: Client, world: EmsmdbWorld) -> 
     world.append(mail(1), number)
     assert partial(alice.run(rf.DeleteFolder(0, 1, rf.DeleteFolderFlags.DEL_FOLDERS, eid(number))))
     assert not partial(alice.run(rf.DeleteFolder(0, 1, rf.DeleteFolderFlags.DEL_MESSAGES, eid(number))))
-    (found,) = alice.run(rf.DeleteFolder(0, 1, 5, eid(INBOX)))
-    assert (found.code, found) == (Ec.ecRootFolder, rf.DeleteFolderResponse(1, Ec.ecRootFolder, False))
+    for special, code in ((INBOX, Ec.ecAccessDenied), (1, Ec.ecNotSupported)):
+        assert alice.run(rf.DeleteFolder(0, 1, 5, eid(special))) == [rf.DeleteFolderResponse(1, code, False)]
 
 
 def test_search_folders(alice: Client, world: EmsmdbWorld) -> None:
@@ -103,6 +104,28 @@ def test_search_folders(alice: Client, world: EmsmdbWorld) -> None:
     assert not partial(alice.run(rf.DeleteMessages(0, 2, False, False, [eid(stored.mid)])))
     assert inbox(alice) == []
     assert alice.fails(rf.SetSearchCriteria(0, 1, asked, [eid(INBOX)], 0x2)) == Ec.ecNotSearchFolder
+    assert alice.fails(rf.SetSearchCriteria(0, 2, b"", [eid(number)], 0x2)) == Ec.ecSearchFolderScopeViolation
+
+
+def test_neither_the_root_nor_a_search_is_emptied(alice: Client) -> None:
+    alice.folder(1, 1)
+    alice.folder(FINDER, 2)
+    create(alice, "Mails", kind=rf.SEARCH, parent=2, output=3)
+    for at in (1, 3):
+        assert alice.fails(rf.EmptyFolder(0, at, False, False)) == Ec.ecNotSupported
+        assert alice.fails(rf.HardDeleteMessagesAndSubfolders(0, at, True, False)) == Ec.ecNotSupported
+
+
+def test_a_public_store_has_no_searches(bob: Client) -> None:
+    bob.public_logon(1, 1)
+    bob.folder(PUBLIC_IPM, 2, 1, 1)
+    assert bob.fails(rf.CreateFolder(1, 2, 3, rf.SEARCH, True, False, 0, "Mails", "")) == Ec.ecNotSupported
+
+
+def test_folders_are_opened_from_folders_and_logons(alice: Client) -> None:
+    message = rm.CreateMessage(0, 0, 1, 0, eid(INBOX), False)
+    alice.one(message, rm.CreateMessageResponse)
+    assert alice.fails(rf.OpenFolder(0, 1, 2, eid(INBOX), 0)) == Ec.ecNotSupported
 
 
 def test_criteria_without_unicode(alice: Client) -> None:

@@ -144,7 +144,9 @@ def test_owning_servers_of_public_folders(world: EmsmdbWorld, bob: Client) -> No
     assert found.servers.names[0].endswith(b"@example.test")
     assert bob.run(rs.PublicFolderIsGhosted(1, 1, eid_int(1, 2))) == [rs.PublicFolderIsGhostedResponse(1, 0, None)]
     assert bob.fails(rs.GetOwningServers(1, 1, eid_int(1, 0x999))) == Ec.ecNotFound
-    assert bob.fails(rs.PublicFolderIsGhosted(0, 0, eid_int(1, INBOX))) == Ec.ecNotSupported
+    assert bob.fails(rs.PublicFolderIsGhosted(1, 1, eid_int(1, 0x999))) == Ec.ecNotFound
+    assert bob.run(rs.PublicFolderIsGhosted(0, 0, eid_int(1, INBOX))) == [rs.PublicFolderIsGhostedResponse(0, 0, None)]
+    assert bob.fails(rs.GetOwningServers(0, 0, eid_int(1, INBOX))) == Ec.ecNotSupported
 
 
 def test_receive_folders(alice: Client) -> None:
@@ -171,6 +173,7 @@ def test_long_term_ids(alice: Client, world: EmsmdbWorld) -> None:
     back = alice.one(rs.IdFromLongTermId(0, 0, found.long_term_id), rs.IdFromLongTermIdResponse)
     assert back.object_id == eid_int(1, INBOX)
     foreign = LongTermId(b"F" * 16, 0x77).encode()
+    assert alice.fails(rs.IdFromLongTermId(0, 0, LongTermId(bytes(16), 5).encode())) == Ec.ecInvalidParam
     made = alice.one(rs.IdFromLongTermId(0, 0, foreign), rs.IdFromLongTermIdResponse).object_id
     assert made & 0xFFFF >= 6
     assert alice.one(rs.LongTermIdFromId(0, 0, made), rs.LongTermIdFromIdResponse).long_term_id == foreign

@@ -339,7 +339,7 @@ def test_refused(box: Searching) -> None:
     assert box.refused(s.SetSearchCriteria(fid, a, [], RESTART)) == Ec.ecNotInitialized
     assert box.refused(s.SetSearchCriteria(fid, a, [0x999], RESTART)) == Ec.ecNotFound
     assert box.refused(s.SetSearchCriteria(fid, b"\xff", [INBOX], RESTART)) == Ec.ecInvalidParam
-    assert box.refused(s.SetSearchCriteria(fid, a, [fid], RESTART)) == Ec.ecNotSupported
+    assert box.refused(s.SetSearchCriteria(fid, a, [fid], RESTART)) == Ec.ecSearchFolderScopeViolation
     both = SetSearchFlags.STOP_SEARCH | RESTART
     assert box.refused(s.SetSearchCriteria(fid, a, [INBOX], both)) == Ec.ecInvalidParam
     assert box.refused(s.GetSearchCriteria(fid)) == Ec.ecNotInitialized

@@ -26,6 +26,7 @@ from workers.http.emsmdb.progress import Steps, run
 if TYPE_CHECKING:
     from workers.http.emsmdb.session import Session
 
+ROOT: Final = 1
 SLICE: Final = 500
 """Messages of one call."""
 _LOOK: Final = [PidTagFolderType, PidTagHasRules, PidTagDeletedOn]
@@ -34,7 +35,7 @@ _LOOK: Final = [PidTagFolderType, PidTagHasRules, PidTagDeletedOn]
 @handles(w.OpenFolder)
 def open_folder(call: Call, request: w.OpenFolder) -> w.OpenFolderResponse:
     """[MS-OXCFOLD] 3.2.5.1. A soft-deleted folder opens only when it was asked for one."""
-    logon = call.object(ServerObject).logon
+    logon = parent_logon(call)
     fid = logon.counter(request.folder_id)
     props = logon.account.call(h.GetFolderProps(fid, _LOOK))
     if PidTagDeletedOn in props and not request.open_mode_flags & w.SOFT_DELETED:
@@ -50,6 +51,8 @@ def create_folder(call: Call, request: w.CreateFolder) -> w.CreateFolderResponse
     if request.folder_type not in (w.GENERIC, w.SEARCH):
         raise MapiError(Ec.ecInvalidParam, f"folder type {request.folder_type}")
     logon, search = parent.logon, request.folder_type == w.SEARCH
+    if search and logon.public:
+        raise MapiError(Ec.ecNotSupported, "a search folder in a public store")
     comment = _text(call, request.comment)
     made = logon.account.call(
         h.MakeFolder(
@@ -67,16 +70,30 @@ def create_folder(call: Call, request: w.CreateFolder) -> w.CreateFolderResponse
 
 @handles(w.DeleteFolder)
 def delete_folder(call: Call, request: w.DeleteFolder) -> w.DeleteFolderResponse:
-    """[MS-OXCFOLD] 3.2.5.3."""
+    """[MS-OXCFOLD] 3.2.5.3. ecNotSupported: the root; ecAccessDenied: another special folder."""
     parent, flags = call.object(Folder), request.delete_folder_flags
-    found = parent.logon.account.call(
-        h.RemoveFolder(
-            parent.logon.counter(request.folder_id), bool(flags & w.DeleteFolderFlags.DEL_MESSAGES),
-            bool(flags & w.DeleteFolderFlags.DEL_FOLDERS), os.urandom(16),
-            bool(flags & w.DeleteFolderFlags.DELETE_HARD_DELETE),
-        )
+    fid = parent.logon.counter(request.folder_id)
+    if fid == ROOT:
+        raise MapiError(Ec.ecNotSupported, "the root folder")
+    removal = h.RemoveFolder(
+        fid, bool(flags & w.DeleteFolderFlags.DEL_MESSAGES), bool(flags & w.DeleteFolderFlags.DEL_FOLDERS),
+        os.urandom(16), bool(flags & w.DeleteFolderFlags.DELETE_HARD_DELETE),
     )  # fmt: skip
+    try:
+        found = parent.logon.account.call(removal)
+    except MapiError as error:
+        if error.code == Ec.ecRootFolder:
+            raise MapiError(Ec.ecAccessDenied, "a special folder") from error
+        raise
     return w.DeleteFolderResponse(request.index, 0, found.partial)
+
+
+def parent_logon(call: Call) -> Logon:
+    """That of the folder or logon which a ROP names. ecNotSupported for other objects."""
+    found = call.object(ServerObject)
+    if not isinstance(found, Folder | Logon):
+        raise MapiError(Ec.ecNotSupported, f"{type(found).__name__} where a folder is wanted")
+    return found.logon
 
 
 def _text(call: Call, text: str | bytes) -> str:
@@ -230,7 +247,7 @@ def _transfer(
 @handles(w.EmptyFolder)
 def empty_folder(call: Call, request: w.EmptyFolder) -> Response:
     """[MS-OXCFOLD] 3.2.5.9."""
-    folder = call.object(Folder)
+    folder = _to_empty(call)
     steps = _empty(folder, request.want_delete_associated, False, request.want_asynchronous)
     return run(call, folder, w.EmptyFolderResponse, steps, asynchronous=request.want_asynchronous)
 
@@ -238,16 +255,24 @@ def empty_folder(call: Call, request: w.EmptyFolder) -> Response:
 @handles(w.HardDeleteMessagesAndSubfolders)
 def hard_delete_all(call: Call, request: w.HardDeleteMessagesAndSubfolders) -> Response:
     """[MS-OXCFOLD] 3.2.5.10."""
-    folder = call.object(Folder)
+    folder = _to_empty(call)
     steps = _empty(folder, request.want_delete_associated, True, request.want_asynchronous)
     kind = w.HardDeleteMessagesAndSubfoldersResponse
     return run(call, folder, kind, steps, asynchronous=request.want_asynchronous)
 
 
+def _to_empty(call: Call) -> Folder:
+    """ecNotSupported: the root, whose folders are all special, and search folders."""
+    folder = call.object(Folder)
+    if folder.fid == ROOT or folder.search:
+        raise MapiError(Ec.ecNotSupported, f"folder {folder.fid:#x} is not emptied")
+    return folder
+
+
 def _empty(folder: Folder, associated: bool, hard: bool, sliced: bool) -> Steps:
     """`sliced`: the folder's own messages first, some at a time; what is left and subfolders go at once."""
     account = folder.logon.account
-    if sliced and not folder.search:
+    if sliced:
         mids = list(transferring.list_messages(account, folder.fid))
         if len(mids) > SLICE:
             yield from _delete(folder, [(folder.fid, mids)], len(mids), hard)

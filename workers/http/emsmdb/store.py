@@ -278,8 +278,9 @@ def get_owning_servers(call: Call, request: w.GetOwningServers) -> w.GetOwningSe
 
 @handles(w.PublicFolderIsGhosted)
 def public_folder_is_ghosted(call: Call, request: w.PublicFolderIsGhosted) -> w.PublicFolderIsGhostedResponse:
-    """[MS-OXCSTOR] 3.2.5.7: whatever folder there is has its contents here."""
-    _public_folder(call, request.folder_id)
+    """[MS-OXCSTOR] 3.2.5.7: whatever folder there is has its contents here, those of a private mailbox as well."""
+    if call.object(Logon).public:
+        _public_folder(call, request.folder_id)
     return w.PublicFolderIsGhostedResponse(request.index, 0, None)
 
 
@@ -307,9 +308,11 @@ def long_term_id_from_id(call: Call, request: w.LongTermIdFromId) -> w.LongTermI
 
 @handles(w.IdFromLongTermId)
 def id_from_long_term_id(call: Call, request: w.IdFromLongTermId) -> w.IdFromLongTermIdResponse:
-    """[MS-OXCSTOR] 3.2.5.9. ecNotFound: a replica that has no short id here and gets none."""
+    """[MS-OXCSTOR] 3.2.5.9. ecNotFound: a replica without a short id that gets none; ecInvalidParam: no replica."""
     found = call.object(ServerObject).logon
     wanted = LongTermId.decode(request.long_term_id)
+    if not any(wanted.guid):
+        raise MapiError(Ec.ecInvalidParam, "no replica")
     replid = 1 if wanted.guid == found.info.guid else found.account.call(s.GetReplids([wanted.guid]))[0]
     if not replid or not wanted.counter:
         raise MapiError(Ec.ecNotFound, "replica")
