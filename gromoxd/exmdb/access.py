@@ -46,8 +46,8 @@ class ModifyPermissions(Call[Done], frozen=True):
     """Change a folder's permissions; `replace`: all entries but the default one go first, and only ADD is allowed.
 
     Without `free_busy` the free/busy rights of the entries stay as they are. Rights that others imply are added.
-    Removing an entry that is always there takes it back to what the mailbox grants everybody; removing one that is gone
-    is no error. ecNotFound (folder, member), ecInvalidParam (rights, operation, name), ecAccessDenied.
+    Removing an entry that is always there takes it back to what the mailbox grants everybody; changing or removing one
+    that is gone is passed over. ecNotFound (folder), ecInvalidParam (rights, operation, name), ecAccessDenied.
     """
 
     writes: ClassVar[bool] = True

@@ -121,9 +121,8 @@ class _Edit:
             raise MapiError(Ec.ecInvalidParam, "operation on a permission")
         name = self.ids.get(change.member_id)
         if name is None:
-            if change.op == x.MODIFY:
-                raise MapiError(Ec.ecNotFound, "member")
-        elif change.op == x.MODIFY:
+            return  # [MS-OXCPERM] 3.2.5.2: a change of who is not in the list is passed over
+        if change.op == x.MODIFY:
             self._set(name, change.rights)
         else:
             self.rights.pop(name, None)
