@@ -379,6 +379,15 @@ def test_bad_configurations_are_refused(sync: SyncClient, kind: int, options: in
     assert sync.client.fails(request) == Ec.ecInvalidParam
 
 
+@pytest.mark.parametrize("kind", [1, 2])
+def test_the_reserved_flag_is_refused(sync: SyncClient, kind: int) -> None:
+    """[MS-OXCFXICS] 3.2.5.9.1.1: what a client would expect of it is not known, so that nothing is synchronised."""
+    sync.client.folder(INBOX, FOLDER)
+    request = rop.SynchronizationConfigure(0, FOLDER, CONTEXT, kind, 9, 0x1039, b"", 0, [])
+    assert sync.client.fails(request) == Ec.ecRpcFormat
+    assert sync.client.fails(ft.FastTransferSourceGetBuffer(0, CONTEXT, 0x3C78)) == Ec.ecNullObject
+
+
 # ---------------------------------------------------------------------------------------------- state
 
 

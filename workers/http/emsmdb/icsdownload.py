@@ -39,6 +39,7 @@ CONTENTS, HIERARCHY = 1, 2
 """SynchronizationType."""
 NO_DELETIONS, IGNORE_NO_LONGER_IN_SCOPE, READ_STATE, FAI, NORMAL = 0x0002, 0x0004, 0x0008, 0x0010, 0x0020
 ONLY_SPECIFIED, NO_FOREIGN_IDENTIFIERS, IGNORE_SPECIFIED_ON_FAI, PROGRESS = 0x0080, 0x0100, 0x4000, 0x8000
+RESERVED: Final = 0x1000
 """SynchronizationFlags ([MS-OXCFXICS] 2.2.3.2.1.1.1)."""
 EID, MESSAGE_SIZE, CN, ORDER_BY_DELIVERY_TIME = 1, 2, 4, 8
 """SynchronizationExtraFlags."""
@@ -322,6 +323,8 @@ def configure(call: Call, request: rop.SynchronizationConfigure) -> rop.Synchron
     folder = call.object(Folder)
     if request.synchronization_type not in (CONTENTS, HIERARCHY):
         raise MapiError(Ec.ecInvalidParam, f"synchronisation of type {request.synchronization_type}")
+    if request.synchronization_flags & RESERVED:
+        raise MapiError(Ec.ecRpcFormat, "the reserved SynchronizationFlag")
     if request.send_options & ~streamout.KNOWN_OPTIONS:
         raise MapiError(Ec.ecInvalidParam, f"SendOptions {request.send_options:#x}")
     if request.synchronization_type == HIERARCHY and request.restriction_data:
