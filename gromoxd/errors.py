@@ -40,6 +40,7 @@ class Ec(IntEnum):
     ecNotInitialized = 0x80040605
     ecUnableToAbort = 0x80040114
     ecNotInQueue = 0x80040601
+    ecSearchFolder = 0x00000460
     ecNotSearchFolder = 0x00000461
     ecSearchFolderScopeViolation = 0x00000490
     ecNotExpanded = 0x000004F7
@@ -56,6 +57,7 @@ class Ec(IntEnum):
     ecLoginPerm = 0x000003F2
     ecServerPaused = 0x0000047F
     ecDstNullObject = 0x00000503
+    ecMessageCycle = 0x00000504
     ecInvalidBookmark = 0x80040405
     ecDuplicateObject = 0x0000055A
     ecRejected = 0x000007EE

@@ -105,6 +105,12 @@ def test_search_folders(alice: Client, world: EmsmdbWorld) -> None:
     assert inbox(alice) == []
     assert alice.fails(rf.SetSearchCriteria(0, 1, asked, [eid(INBOX)], 0x2)) == Ec.ecNotSearchFolder
     assert alice.fails(rf.SetSearchCriteria(0, 2, b"", [eid(number)], 0x2)) == Ec.ecSearchFolderScopeViolation
+    again = world.append(mail(2))
+    alice.folder(INBOX, 3)
+    for want_copy in (True, False):
+        request = rf.MoveCopyMessages(0, 3, 2, [eid(again.mid)], False, want_copy)
+        assert alice.run(request) == [rf.MoveCopyMessagesResponse(3, Ec.ecSearchFolder, False)]
+    assert inbox(alice) == [again.mid]
 
 
 def test_neither_the_root_nor_a_search_is_emptied(alice: Client) -> None:

@@ -337,6 +337,17 @@ def test_a_destination_that_is_none_is_named(alice: Client) -> None:
     assert alice.fails(w.CopyTo(0, LOGON, MESSAGE, False, True, 0, [])) == Ec.ecNotSupported
 
 
+def test_a_message_is_not_copied_into_itself(alice: Client) -> None:
+    create(alice)
+    alice.one(rm.CreateAttachment(0, MESSAGE, 7), rm.CreateAttachmentResponse)
+    alice.one(rm.OpenEmbeddedMessage(0, 7, 8, 0, 2), rm.OpenEmbeddedMessageResponse)
+    alice.one(rm.CreateAttachment(0, 8, 9), rm.CreateAttachmentResponse)
+    alice.one(rm.OpenEmbeddedMessage(0, 9, 10, 0, 2), rm.OpenEmbeddedMessageResponse)
+    for within in (8, 10):
+        assert alice.fails(w.CopyTo(0, MESSAGE, within, False, True, 0, [])) == Ec.ecMessageCycle
+    assert copy(alice, 10, MESSAGE) == []
+
+
 # ---------------------------------------------------------------------------------------------- attachments
 
 

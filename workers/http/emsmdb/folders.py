@@ -175,6 +175,8 @@ def _mids(logon: Logon, ids: list[int]) -> list[int]:
 def move_copy_messages(call: Call, request: w.MoveCopyMessages) -> Response:
     """[MS-OXCFOLD] 3.2.5.6."""
     source, destination = call.object(Folder), _destination(call, request.destination)
+    if destination.search:
+        raise MapiError(Ec.ecSearchFolder, f"messages into search folder {destination.fid:#x}")
     steps = move_messages(call.session, source, destination, request.message_ids, move=not request.want_copy)
     return run(call, source, w.MoveCopyMessagesResponse, steps, asynchronous=request.want_asynchronous)
 

@@ -263,6 +263,7 @@ def _delete(call: Call, tags: Sequence[int]) -> list[PropertyProblem]:
 def copy_to_object(call: Call, request: w.CopyTo) -> Response:
     """[MS-OXCPRPT] 3.2.5.8. Properties are copied at once, however asked for; what is in a folder, in slices."""
     source, there = call.object(ServerObject), other_object(call, request.destination)
+    _check_cycle(source, there)
     told: list[PropertyProblem] = []
     steps: Steps | None = None
     if isinstance(source, Folder) and isinstance(there, Folder):
@@ -282,6 +283,15 @@ def copy_to_object(call: Call, request: w.CopyTo) -> Response:
         call, source, lambda index, code, partial_completion: w.CopyToResponse(index, code, told), steps,
         asynchronous=request.want_asynchronous,
     )  # fmt: skip
+
+
+def _check_cycle(source: ServerObject, destination: ServerObject) -> None:
+    """ecMessageCycle: into a message that is in the one to be copied, at whatever depth ([MS-OXCPRPT] 3.2.5.8)."""
+    around = destination.owner
+    while around is not None:
+        if around is source:
+            raise MapiError(Ec.ecMessageCycle, "a message into what is in it")
+        around = around.owner
 
 
 @handles(w.CopyProperties)
