@@ -242,6 +242,16 @@ def test_read_marks(world: EmsmdbWorld, up: Uploader) -> None:
     up.ask(rop.SynchronizationImportReadStateChanges(0, CONTEXT, []))
 
 
+def test_read_marks_of_both_kinds_are_not_told_again(world: EmsmdbWorld, up: Uploader) -> None:
+    """[MS-OXCFXICS] 3.2.5.9.4.6: each change that the server made of them is in the client's state."""
+    up.upload(up.values(up.key(1), change(1)), {p.PidTagSubject: "One", p.PidTagMessageFlags: 1})
+    up.upload(up.values(up.key(2), change(2)), {p.PidTagSubject: "Two", p.PidTagMessageFlags: 0})
+    states = [rop.ReadState(up.key(1), False), rop.ReadState(up.key(2), True)]
+    up.ask(rop.SynchronizationImportReadStateChanges(0, CONTEXT, states))
+    assert [message(world, up.first + n).props[p.PidTagRead] for n in (1, 2)] == [False, True]
+    assert len(up.seen("read")) == 2
+
+
 def test_a_move_gives_the_message_another_key(world: EmsmdbWorld, up: Uploader) -> None:
     up.upload(up.values(up.key(1), change(1)), {p.PidTagSubject: "Moved"})
     up.client.release(CONTEXT, OTHER)

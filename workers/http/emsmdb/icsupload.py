@@ -201,13 +201,14 @@ def _octets(values: Bag, tag: int) -> bytes:
 def import_read_state_changes(
     call: Call, request: rop.SynchronizationImportReadStateChanges
 ) -> rop.SynchronizationImportReadStateChangesResponse:
-    """[MS-OXCFXICS] 3.2.5.9.4.6."""
+    """[MS-OXCFXICS] 3.2.5.9.4.6. What is read and what is not are two changes, and the client has made both."""
     collector = call.object(Collector)
     collector.require(True)
-    if request.message_read_states:
-        states = [(one.message_id, one.mark_as_read) for one in request.message_read_states]
-        done: c.Done = collector.account.call(s.ImportReadState(collector.fid, states))
-        collector.learn("read", done.cn)
+    for read in (True, False):
+        states = [(one.message_id, read) for one in request.message_read_states if one.mark_as_read is read]
+        if states:
+            done: c.Done = collector.account.call(s.ImportReadState(collector.fid, states))
+            collector.learn("read", done.cn)
     return rop.SynchronizationImportReadStateChangesResponse(request.index, 0)
 
 
