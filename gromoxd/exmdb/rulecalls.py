@@ -31,7 +31,7 @@ class RuleChange(Result, frozen=True):
 class ModifyRules(Call[Done], frozen=True):
     """Change the rules of a folder; `replace`: all go first and only ADD is allowed. The folder owner's right.
 
-    ecNotFound (folder, rule), ecInvalidParam (what is no condition, action or level), ecStorageFull (too many).
+    ecNotFound (folder, rule), ecInvalidParam (what is no condition, action or level), ecNotEnoughMemory (too many).
     """
 
     writes: ClassVar[bool] = True

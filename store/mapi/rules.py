@@ -88,7 +88,7 @@ def modify_rules(tx: Transaction, call: u.ModifyRules) -> c.Done:
             raise MapiError(Ec.ecInvalidParam, "operation on a rule")
         handler(tx, call.fid, change.props)
     if row(tx.db, "SELECT count(*) FROM rules WHERE fid=?", (call.fid,))[0] > MOST_RULES:
-        raise MapiError(Ec.ecStorageFull, "too many rules")
+        raise MapiError(Ec.ecNotEnoughMemory, "too many rules")  # [MS-OXORULE] 3.2.5.2
     tx.effects.told.add(call.fid)
     done = c.Done()
     requests.remember(tx, call.request_id, done)

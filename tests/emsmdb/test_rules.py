@@ -94,6 +94,8 @@ def test_rules_are_changed_and_removed(world: EmsmdbWorld, alice: Client) -> Non
     alice.one(rr.ModifyRules(0, 1, 0, [m.RuleData(4, (eid,))]), rr.ModifyRulesResponse)
     assert stored(world) == []
     assert alice.fails(rr.ModifyRules(0, 1, 2, [])) == Ec.ecInvalidParam
+    assert alice.fails(rr.GetRulesTable(0, 1, 3, 0x41)) == Ec.ecNotSupported
+    alice.one(rr.GetRulesTable(0, 1, 3, 0), rr.GetRulesTableResponse)
 
 
 def test_a_guest_has_no_rules(world: EmsmdbWorld, bob: Client) -> None:

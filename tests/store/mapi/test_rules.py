@@ -97,7 +97,7 @@ def test_what_is_no_rule(box: Harness, change: RuleChange, code: Ec) -> None:
 def test_not_too_many(box: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MOST_RULES", 2)
     modify(box, RuleChange(ADD, rule("1")), RuleChange(ADD, rule("2")))
-    assert box.refused(ModifyRules(INBOX, [RuleChange(ADD, rule("3"))], b""), actor=OWNER) == Ec.ecStorageFull
+    assert box.refused(ModifyRules(INBOX, [RuleChange(ADD, rule("3"))], b""), actor=OWNER) == Ec.ecNotEnoughMemory
     assert names(box) == ["1", "2"]
 
 

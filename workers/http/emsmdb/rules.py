@@ -27,6 +27,8 @@ from workers.http.emsmdb.objects import Folder, Logon
 from workers.http.emsmdb.tableobject import TableObject
 from workers.http.people import People
 
+_UNICODE: Final = 0x40
+"""The one bit of RopGetRulesTable's TableFlags ([MS-OXORULE] 2.2.2.1)."""
 _REPLACE: Final = int(m.ModifyRulesFlags.Replace)
 DEFERRED_ACTION: Final = 1
 """The place of the Deferred Action folder in a logon's answer."""
@@ -36,8 +38,10 @@ _STRING, _STRING8 = int(PropType.PtypString), int(PropType.PtypString8)
 
 @handles(w.GetRulesTable)
 def get_rules_table(call: Call, request: w.GetRulesTable) -> w.GetRulesTableResponse:
-    """[MS-OXORULE] 3.2.5.2."""
+    """[MS-OXORULE] 3.2.5.3. ecNotSupported: flags that are none."""
     folder = call.object(Folder)
+    if request.table_flags & ~_UNICODE:
+        raise MapiError(Ec.ecNotSupported, f"TableFlags {request.table_flags:#x}")
     table = t.Table(t.RULES, folder.fid)
     folder.logon.account.call(t.QueryRows(table, [], 0, 0))
     made = TableObject(folder.logon, table)
@@ -47,7 +51,7 @@ def get_rules_table(call: Call, request: w.GetRulesTable) -> w.GetRulesTableResp
 
 @handles(w.ModifyRules)
 def modify_rules(call: Call, request: w.ModifyRules) -> w.ModifyRulesResponse:
-    """[MS-OXORULE] 3.2.5.1."""
+    """[MS-OXORULE] 3.2.5.2."""
     folder, flags = call.object(Folder), request.modify_rules_flags
     if flags & ~_REPLACE:
         raise MapiError(Ec.ecInvalidParam, f"flags {flags:#x}")
