@@ -97,9 +97,15 @@ def test_who_says_that_he_was_relayed_is_nobody(server: Server) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        "Content-Length: 4\r\nTransfer-Encoding: chunked", "Content-Length: 4\r\nContent-Length: 44",
-        "Transfer-Encoding: chunked, identity", "Transfer-Encoding: xchunked", "Transfer-Encoding : chunked",
-        "Content-Length: +4", "Content-Length: 0x4", "Content-Length: -1", "Transfer-Encoding:\tchunked\r\n x: y",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Content-Length: 4\r\nContent-Length: 44",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding : chunked",
+        "Content-Length: +4",
+        "Content-Length: 0x4",
+        "Content-Length: -1",
+        "Transfer-Encoding:\tchunked\r\n x: y",
         "Content-Length: 4, 4",
     ],
 )

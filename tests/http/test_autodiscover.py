@@ -16,6 +16,8 @@ import pytest
 
 from gromoxd.autodiscover import pox, soap
 from tests.support.server import Server, running
+from workers.http.autodiscover.pages import auth_package
+from workers.http.settings import HttpSettings
 
 pytestmark = pytest.mark.slow
 ALICE, BOB = "alice@example.test", "bob@example.test"
@@ -194,3 +196,10 @@ def test_exchangelib(server: Server) -> None:
         timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout.splitlines() == [f"None {ALICE}", "InvalidUser None"], done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("basic", "ntlm", "told"), [(True, False, "Basic"), (True, True, "Basic"), (False, True, "Ntlm")]
+)
+def test_rpc_is_told_how_to_log_in(basic: bool, ntlm: bool, told: str) -> None:
+    assert auth_package(HttpSettings(http_auth_basic=basic, http_auth_spnego=ntlm)) == told

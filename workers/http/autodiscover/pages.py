@@ -15,6 +15,7 @@ from gromoxd.errors import MapiError
 from gromoxd.master.settings import ImapPool, Pop3Pool
 from workers.http.autodiscover.service import Service
 from workers.http.front import Reply, Request
+from workers.http.settings import HttpSettings
 from workers.http.site import Site
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Pages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self.service = Service(site, OFFERED, lambda: "Basic")
+        self.service = Service(site, OFFERED, lambda: auth_package(site.ctx.config.get(HttpSettings)))
 
     # ------------------------------------------------------------------------------------------ POX
 
@@ -179,6 +180,11 @@ class Pages:
         """RFC 6764 5."""
         url = self.service.urls(request, "").dav
         return Reply(307, [("Location", url)]) if url else Reply(404)
+
+
+def auth_package(settings: HttpSettings) -> str:
+    """What RPC over HTTP is to log in with ([MS-OXDSCLI] 2.2.4.1.1.2.6.4): Basic unless only NTLM is offered."""
+    return "Ntlm" if settings.http_auth_spnego and not settings.http_auth_basic else "Basic"
 
 
 def _office(request: Request) -> int | None:
