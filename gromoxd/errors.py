@@ -36,6 +36,7 @@ class Ec(IntEnum):
     ecStorageFull = 0x8004060D
     ecWrongServer = 0x00000478
     ecUnknownUser = 0x000003EB
+    UnknownCodePage = 0x000003EF
     ecLocked = 0x00000972
     ecNotInitialized = 0x80040605
     ecUnableToAbort = 0x80040114

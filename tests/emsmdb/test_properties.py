@@ -357,6 +357,7 @@ def test_attachments_are_the_messages_when_they_are_saved(alice: Client) -> None
     put(alice, {p.PidTagAttachLongFilename: "plan.txt", p.PidTagAttachDataBinary: b"data"}, index=7)
     valid = rm.GetValidAttachments(0, MESSAGE)
     assert alice.one(valid, rm.GetValidAttachmentsResponse).attachment_ids == []
+    assert alice.fails(rm.SaveChangesAttachment(0, MESSAGE, 7, 3)) == Ec.ecNotSupported
     alice.one(rm.SaveChangesAttachment(0, MESSAGE, 7, 1), rm.SaveChangesAttachmentResponse)
     assert alice.one(valid, rm.GetValidAttachmentsResponse).attachment_ids == [made.attachment_id]
     assert alice.fails(rm.SaveChangesAttachment(0, MESSAGE, 7, 0)) == Ec.ecAccessDenied
@@ -378,6 +379,7 @@ def test_messages_within_messages(alice: Client) -> None:
     put(alice, {p.PidTagSubject: "outer"})
     alice.one(rm.CreateAttachment(0, MESSAGE, 7), rm.CreateAttachmentResponse)
     assert alice.fails(rm.OpenEmbeddedMessage(0, 7, 8, 0, 0)) == Ec.ecNotFound
+    assert alice.fails(rm.OpenEmbeddedMessage(0, 7, 8, 0x000F, 2)) == Ec.UnknownCodePage
     alice.one(rm.OpenEmbeddedMessage(0, 7, 8, 0x0FFF, 2), rm.OpenEmbeddedMessageResponse)
     put(alice, {p.PidTagSubject: "RE: inner"}, index=8)
     modify(alice, rm.ModifyRecipientRow(0, 1, person("carl@example.org", "Carl")), index=8)

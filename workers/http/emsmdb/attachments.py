@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gromoxd.errors import Ec, MapiError
+from gromoxd.mapi import codepages
 from gromoxd.mapi.flags import OpenEmbeddedFlags, OpenModeFlags, SaveFlags
 from gromoxd.rop import messages as w
 from workers.http.emsmdb.dispatch import Call, handles
 from workers.http.emsmdb.messages import code_page, told
 from workers.http.emsmdb.objects import Attachment, Message
+
+_KEPT_OPEN: Final = SaveFlags.KeepOpenReadOnly | SaveFlags.KeepOpenReadWrite
 
 
 @handles(w.OpenAttachment)
@@ -44,8 +49,10 @@ def delete_attachment(call: Call, request: w.DeleteAttachment) -> w.DeleteAttach
 
 @handles(w.SaveChangesAttachment)
 def save_changes_attachment(call: Call, request: w.SaveChangesAttachment) -> w.SaveChangesAttachmentResponse:
-    """[MS-OXCMSG] 3.2.5.15: into the message, which is to be saved in turn."""
+    """[MS-OXCMSG] 3.2.5.14: into the message, which is to be saved in turn. ecNotSupported: flags at odds."""
     opened = call.object(Attachment, request.input)
+    if request.save_flags & _KEPT_OPEN == _KEPT_OPEN:
+        raise MapiError(Ec.ecNotSupported, f"save flags {request.save_flags:#x}")
     if not opened.attachment.writable:
         raise MapiError(Ec.ecAccessDenied, "opened for reading")
     opened.attachment.save(read_only=bool(request.save_flags & SaveFlags.KeepOpenReadOnly))
@@ -61,14 +68,17 @@ def get_valid_attachments(call: Call, request: w.GetValidAttachments) -> w.GetVa
 
 @handles(w.OpenEmbeddedMessage)
 def open_embedded_message(call: Call, request: w.OpenEmbeddedMessage) -> w.OpenEmbeddedMessageResponse:
-    """[MS-OXCMSG] 3.2.5.16."""
+    """[MS-OXCMSG] 3.2.5.16. UnknownCodePage."""
     opened = call.object(Attachment)
+    asked = code_page(call, request.code_page)
+    if codepages.codec_of(asked) is None and asked != call.session.code_page:
+        raise MapiError(Ec.UnknownCodePage, f"code page {asked}")
     mode = int(request.open_mode_flags) & 3
     create = mode == OpenEmbeddedFlags.Create
     if create or mode == OpenEmbeddedFlags.ReadWrite:
         opened.attachment.require_writable()
     message = opened.attachment.open_embedded(create=create, writable=bool(mode))
-    made = Message(opened.logon, message, code_page(call, request.code_page))
+    made = Message(opened.logon, message, asked)
     call.put(request.output, made)
     made.owned_by(opened)
     return w.OpenEmbeddedMessageResponse(
