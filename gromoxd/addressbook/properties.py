@@ -36,6 +36,10 @@ MANAGER_TABLE: Final = tags.PidTagAddressBookManager
 DELEGATE_TABLE: Final = tags.PidTagAddressBookPublicDelegates
 LINK_FAMILIES: Final = {0x360F: "members", 0x8009: "members", 0x8008: "groups", 0x800E: "reports", 0x8005: "managers"}
 """Properties that name other objects, by property id."""
+COSTLY: Final = frozenset(
+    tag >> 16 for tag in (MEMBERS, REPORTS, tags.PidTagAddressBookDistributionListMemberCount)
+)  # fmt: skip
+"""Ids of properties for which all members of a list are looked at, who may be everybody."""
 
 
 class Types(NamedTuple):

@@ -81,6 +81,23 @@ def _unspecified(item: Item, number: int, code_page: int, guid: bytes | None) ->
     return NOT_FOUND
 
 
+CELL_OCTETS: Final = 24
+
+
+def octets_of(row: Sequence[Cell]) -> int:
+    """About how many octets a row takes on either wire, rather more than less."""
+    octets = CELL_OCTETS * len(row)
+    for cell in row:
+        value = cell.value if isinstance(cell, TypedPropertyValue) else cell
+        if isinstance(value, str | bytes):
+            octets += 2 * len(value)
+        elif isinstance(value, list):
+            octets += sum(
+                [CELL_OCTETS + 2 * len(one) if isinstance(one, str | bytes) else CELL_OCTETS for one in value]
+            )
+    return octets
+
+
 class RowMaker:
     """Rows of the same columns."""
 

@@ -6,12 +6,12 @@ operation raises MapiError with the return value of the method. `Backend` is wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeGuard
 from uuid import UUID, uuid5
 
-from gromoxd.addressbook.entry import Hidden
+from gromoxd.addressbook.entry import Hidden, Kind
 from gromoxd.addressbook.properties import LINK_FAMILIES, linked
 from gromoxd.addressbook.reader import Book, Item
 from gromoxd.errors import Ec, MapiError, WireError
@@ -20,6 +20,7 @@ from gromoxd.mapi.codepages import decode
 from gromoxd.mapi.compare import fold
 from gromoxd.mapi.entryids import MUID_EMSAB, AddressBookEntryId, EphemeralEntryId
 from gromoxd.mapi.restrictions import Restriction
+from gromoxd.mapi.rows import Cell
 from gromoxd.mapi.types import PropType
 from gromoxd.mapi.values import PropError, TaggedPropertyValue, TypedPropertyValue
 from gromoxd.nspi import special, templates
@@ -29,6 +30,7 @@ from gromoxd.nspi.cells import (
     as_string8,
     default_columns,
     in_code_page,
+    octets_of,
     property_list,
 )
 from gromoxd.nspi.matching import Matcher
@@ -55,7 +57,9 @@ MOST_ROWS: Final = 2000
 MOST_EXPLICIT: Final = 50_000
 MOST_NAMES: Final = 1000
 MOST_COLUMNS: Final = 500
-MOST_CELLS: Final = 400_000
+MOST_CELLS: Final = 100_000
+MOST_OCTETS: Final = 2 << 20
+"""About so many are in one answer, which may have fewer rows than were asked for ([MS-OXNSPI] 3.1.4.1.8)."""
 SEEK_ROWS: Final = 50
 DELEGATES_ID: Final = tags.PidTagAddressBookPublicDelegates >> 16
 MOST_DELEGATES: Final = 500
@@ -97,6 +101,19 @@ def _columns(columns: Sequence[int] | None, *, unicode: bool) -> tuple[int, ...]
     if len(columns) > MOST_COLUMNS:
         raise MapiError(Ec.ecTableTooBig, f"{len(columns)} columns")
     return tuple(columns)
+
+
+def _filled(maker: RowMaker, items: Iterable[Item | None]) -> list[list[Cell]]:
+    """Rows of objects until there are many octets; one at least, if there is any."""
+    rows: list[list[Cell]] = []
+    left = MOST_OCTETS
+    for item in items:
+        row = maker.row(item)
+        left -= octets_of(row)
+        if left < 0 and rows:
+            break
+        rows.append(row)
+    return rows
 
 
 @dataclass
@@ -142,13 +159,11 @@ class Session:
             raise MapiError(Ec.ecInvalidParam, "no rows asked for")
         listed = checked(self.book, stat)
         start, _ = moved(listed, stat)
-        stop = min(start + min(count, MOST_ROWS, MOST_CELLS // max(len(wanted), 1)), len(listed))
-        rows = [maker.row(item) for item in listed.items(start, stop)]
-        return placed(listed, stat, stop), Rows(wanted, rows)
+        rows = _filled(maker, listed.items(start, min(start + min(count, MOST_ROWS), len(listed))))
+        return placed(listed, stat, start + len(rows)), Rows(wanted, rows)
 
     def _explicit_rows(self, maker: RowMaker, mids: Sequence[int]) -> Rows:
-        most = MOST_CELLS // max(len(maker.columns), 1)
-        return Rows(maker.columns, [maker.row(self.book.of_mid(mid)) for mid in mids[:most]])
+        return Rows(maker.columns, _filled(maker, map(self.book.of_mid, mids)))
 
     def seek_entries(
         self, stat: Stat, target: TaggedPropertyValue, explicit: Sequence[int] | None, columns: Sequence[int] | None
@@ -167,7 +182,7 @@ class Session:
         if columns is None:
             return found, None
         maker = RowMaker(_columns(columns, unicode=False), stat.code_page, self.guid)
-        return found, Rows(maker.columns, [maker.row(item) for item in listed.items(row, row + SEEK_ROWS)])
+        return found, Rows(maker.columns, _filled(maker, listed.items(row, row + SEEK_ROWS)))
 
     def _rows_of(self, stat: Stat, mids: Sequence[int], columns: Sequence[int] | None) -> Rows | None:
         if columns is None:
@@ -296,6 +311,8 @@ class Session:
             raise MapiError(Ec.ecTooComplex, f"{len(names)} names")
         listed = container_of(self.book, stat.container_id)
         maker = RowMaker(_columns(columns, unicode=unicode), stat.code_page, self.guid)
+        if len(names) * len(maker.columns) > MOST_CELLS:
+            raise MapiError(Ec.ecTableTooBig, f"{len(names)} names, {len(maker.columns)} columns")
         found, rows = [], []
         for name in names:
             indexes = self.book.resolve(name, listed)
@@ -343,7 +360,7 @@ class Session:
         maker = RowMaker(wanted, stat.code_page, self.guid if flags & Flags.EPHEMERAL_ID else None)
         values = []
         for tag, cell in zip(wanted, maker.row(item), strict=True):
-            if tag == tags.PidTagThumbnailPhoto and item is not None and isinstance(cell, PropError):
+            if tag == tags.PidTagThumbnailPhoto and isinstance(cell, PropError) and _may_have_photo(item):
                 cell = self.backend.photo(item)
             values.append(_listed(tag, cell))
         failed = any(value.tag & 0xFFFF == PropType.PtypErrorCode for value in values)
@@ -431,6 +448,11 @@ class Session:
         except WireError:
             return None
         return self.book.of_mid(found.mid) if found.provider == self.guid else None
+
+
+def _may_have_photo(item: Item | None) -> TypeGuard[Item]:
+    """Lists have none: what is asked about them may be asked on a thread, where no mailbox answers."""
+    return item is not None and item.entry.kind != Kind.LIST
 
 
 def _listed(tag: int, cell: object) -> TaggedPropertyValue:

@@ -127,6 +127,19 @@ def test_an_explicit_table_has_its_own_order_and_objects_in_no_list(session: Ses
     assert len(session.query_rows(0, stat, asked, 2, (NAME,))[1].rows) == 2
 
 
+def test_answers_are_bounded_and_positions_tell_it(session: Session) -> None:
+    columns = (0x3003001F,) * 500
+    asked = mids(ALICE, BOB) * 100
+    _, rows = session.query_rows(0, Stat(), asked, 500, columns)
+    assert 5 < len(rows.rows) < 30
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gromoxd.nspi.session.MOST_OCTETS", 100)
+        stat, rows = session.query_rows(0, Stat(), (), 5, (NAME, 0x3003001F))
+    assert (len(rows.rows), stat.num_pos, stat.current_rec) == (1, 1, mid_of(ROOM))
+    with fails(Ec.ecTableTooBig):
+        session.resolve_names(Stat(), ["a"] * 900, columns)
+
+
 def test_entry_ids_are_permanent_or_ephemeral(session: Session, book: Book) -> None:
     alice = book.of_user(ALICE)
     assert alice is not None

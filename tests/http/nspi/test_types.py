@@ -17,11 +17,12 @@ from gromoxd.exmdb.api import SYSTEM
 from gromoxd.exmdb.storecalls import GetStoreProps
 from gromoxd.mapi import proptags as tags
 from gromoxd.mapi.restrictions import Property
+from gromoxd.mapi.values import TaggedPropertyValue
 from gromoxd.nspi import bodies as b
 from gromoxd.nspi.session import server_guid
 from gromoxd.nspi.stat import Stat
 from tests.addressbook.conftest import admin, book, engine, make
-from tests.addressbook.people import ALICE, BOB, ORGANISATION
+from tests.addressbook.people import ALICE, BOB, EVERYBODY, ORGANISATION
 from workers.http.mapihttp.framing import Context
 from workers.http.nspi.referral import fqdn_of_dn, new_dsa
 from workers.http.nspi.types import TYPES
@@ -166,6 +167,32 @@ def test_delegates_are_the_user_s_own_and_asked_on_the_loop(client: Client, book
     call, actor = client.site.services.exmdb.asked[-1]
     assert isinstance(call, SetDelegates)
     assert (call.names, actor) == (["bob@example.test", "alice@example.test"], "alice@example.test")
+
+
+COLUMNS = (NAME, tags.PidTagAddressBookDistributionListMemberCount)
+LONG = [
+    ("resolvenames", b.ResolveNamesRequest(state=Stat(), names=["a"])),
+    ("getmatches", b.GetMatchesRequest(state=Stat(), filter=Property(4, NAME, "x"), row_count=5)),
+    ("getproplist", b.GetPropListRequest(minimal_id=mid_of(EVERYBODY), code_page=1252)),
+    ("getprops", b.GetPropsRequest(state=Stat(current_rec=mid_of(EVERYBODY)))),
+    ("queryrows", b.QueryRowsRequest(state=Stat(), row_count=1000)),
+    ("queryrows", b.QueryRowsRequest(state=Stat(), row_count=5, columns=COLUMNS)),
+    ("seekentries", b.SeekEntriesRequest(state=Stat(), target=TaggedPropertyValue(NAME, "a"), columns=(NAME,) * 100)),
+    ("resortrestriction", b.ResortRestrictionRequest(state=Stat(), minimal_ids=(5,) * 3000)),
+]
+SHORT = [
+    ("getproplist", b.GetPropListRequest(minimal_id=mid_of(BOB), code_page=1252)),
+    ("getprops", b.GetPropsRequest(state=Stat(current_rec=mid_of(BOB)))),
+    ("queryrows", b.QueryRowsRequest(state=Stat(), row_count=50)),
+    ("seekentries", b.SeekEntriesRequest(state=Stat(), target=TaggedPropertyValue(NAME, "a"), columns=(NAME,))),
+    ("resortrestriction", b.ResortRestrictionRequest(state=Stat(), minimal_ids=(5,))),
+]
+
+
+@pytest.mark.parametrize(("name", "asked", "threads"), [*[(*one, 1) for one in LONG], *[(*one, 0) for one in SHORT]])
+def test_what_takes_long_is_done_on_a_thread(client: Client, name: str, asked: b.Request, threads: int) -> None:
+    assert client.ask(name, asked).code == 0
+    assert len(client.site.threads) == threads
 
 
 def test_tables_templates_and_lists_of_properties(client: Client) -> None:

@@ -305,3 +305,17 @@ def test_matches(both: Both, restriction: Restriction, expected: int) -> None:
     assert tuple(over_rpc.mids) == own.minimal_ids and len(over_rpc.mids) == expected
     assert (over_rpc.stat, over_rpc.result) == (own.state, own.code)
     assert [_plain(row) for row in over_rpc.rows] == _own(own.rows)
+
+
+def test_a_large_call_and_a_large_answer(both: Both) -> None:
+    """Both are read and written on threads; an answer is not longer than the connection carries."""
+    asked = [_mids(both)[5], 0x7777] * 2500
+    found = both.virtual.call(
+        wire.NSPI, wire.QueryRows(both.own, 0, Stat(), len(asked), asked, len(asked), [*COLUMNS, *COLUMNS])
+    )
+    assert found.result == 0 and 500 < len(found.rows) < len(asked)
+    assert found.rows[2] == found.rows[0] != found.rows[1] == found.rows[3]
+    sorted_mids = both.virtual.call(wire.NSPI, wire.ResortRestriction(both.own, 0, Stat(), asked, None))
+    assert (sorted_mids.mids, sorted_mids.stat.total_recs) == ([_mids(both)[5]], 1)
+    numbers = both.virtual.call(wire.NSPI, wire.DNToMId(both.own, 0, [b"/o=nobody"] * 1500))
+    assert numbers.mids == [0] * 1500

@@ -12,20 +12,19 @@ from typing import Any, Final, TypeVar
 from gromoxd.directory.errors import DirectoryDown
 from gromoxd.errors import Ec, MapiError
 from gromoxd.nspi import bodies as b
-from gromoxd.nspi.session import Session
+from gromoxd.nspi.session import SEEK_ROWS, Session
 from gromoxd.nspi.stat import Stat
 from workers.http.mapihttp import MAILBOX
 from workers.http.mapihttp.framing import Context, RequestType, Use
 from workers.http.nspi import PATH
-from workers.http.nspi.binding import session
+from workers.http.nspi.binding import apart, is_heavy, is_list, session
 from workers.http.nspi.referral import url, user_of_server
 
 log = logging.getLogger(__name__)
 Q = TypeVar("Q", bound=b.Request)
 R = TypeVar("R")
-LIGHT_CELLS: Final = 2000
-"""So many cells are made on the loop."""
-LIGHT_NAMES: Final = 10
+LIGHT_MIDS: Final = 2000
+"""So many numbers are put in order on the loop."""
 
 
 class Bound:
@@ -56,7 +55,7 @@ class Call:
 
     def run(self, heavy: bool, work: Callable[[], R]) -> R:
         """Work that may take more than some milliseconds goes to a thread."""
-        return self._context.site.services.run_blocking(work) if heavy else work()
+        return apart(self._context.site, heavy, work)
 
 
 def operation(request: type[Q], response: type[b.Response]) -> Callable[[Any], Callable[[Context, bytes], bytes]]:
@@ -114,7 +113,7 @@ def compare_mids(call: Call, asked: b.CompareMinIdsRequest) -> b.Response:
 def dn_to_mid(call: Call, asked: b.DnToMinIdRequest) -> b.Response:
     """[MS-OXCMAPIHTTP] 2.2.5.4."""
     names = [name.decode("utf-8", "replace") for name in asked.names or []]
-    mids = call.run(len(names) > LIGHT_CELLS, lambda: call.session.dn_to_mid(names))
+    mids = call.run(len(names) > LIGHT_MIDS, lambda: call.session.dn_to_mid(names))
     return b.DnToMinIdResponse(minimal_ids=mids)
 
 
@@ -134,7 +133,8 @@ def get_matches(call: Call, asked: b.GetMatchesRequest) -> bytes:
 @operation(b.GetPropListRequest, b.GetPropListResponse)
 def get_prop_list(call: Call, asked: b.GetPropListRequest) -> b.Response:
     """[MS-OXCMAPIHTTP] 2.2.5.6."""
-    found = call.session.get_prop_list(asked.flags, asked.minimal_id, asked.code_page)
+    book, mid = call.session, asked.minimal_id
+    found = call.run(is_list(book, mid), lambda: book.get_prop_list(asked.flags, mid, asked.code_page))
     return b.GetPropListResponse(property_tags=tuple(found))
 
 
@@ -142,7 +142,8 @@ def get_prop_list(call: Call, asked: b.GetPropListRequest) -> b.Response:
 def get_props(call: Call, asked: b.GetPropsRequest) -> b.Response:
     """[MS-OXCMAPIHTTP] 2.2.5.7."""
     stat = _stat(asked.state)
-    code, values = call.session.get_props(asked.flags, stat, asked.property_tags)
+    heavy = is_list(call.session, stat.current_rec)
+    code, values = call.run(heavy, lambda: call.session.get_props(asked.flags, stat, asked.property_tags))
     return b.GetPropsResponse(code=code, code_page=stat.code_page, property_values=values)
 
 
@@ -187,7 +188,7 @@ def query_rows(call: Call, asked: b.QueryRowsRequest) -> bytes:
         return b.QueryRowsResponse(state=found, rows=rows).encode()
 
     rows = min(asked.row_count, len(asked.explicit_table) or asked.row_count)
-    return call.run(rows * max(len(asked.columns or ()), 7) > LIGHT_CELLS, work)
+    return call.run(is_heavy(rows, asked.columns), work)
 
 
 @operation(b.QueryColumnsRequest, b.QueryColumnsResponse)
@@ -205,14 +206,14 @@ def resolve_names(call: Call, asked: b.ResolveNamesRequest) -> bytes:
         mids, rows = call.session.resolve_names(stat, names, asked.property_tags)
         return b.ResolveNamesResponse(code_page=stat.code_page, minimal_ids=mids, rows=rows).encode()
 
-    return call.run(len(names) > LIGHT_NAMES, work)
+    return call.run(True, work)
 
 
 @operation(b.ResortRestrictionRequest, b.ResortRestrictionResponse)
 def resort_restriction(call: Call, asked: b.ResortRestrictionRequest) -> b.Response:
     """[MS-OXCMAPIHTTP] 2.2.5.15."""
     stat, mids = _stat(asked.state), asked.minimal_ids or ()
-    found, ordered = call.run(len(mids) > LIGHT_CELLS, lambda: call.session.resort(stat, mids))
+    found, ordered = call.run(len(mids) > LIGHT_MIDS, lambda: call.session.resort(stat, mids))
     return b.ResortRestrictionResponse(state=found, minimal_ids=ordered)
 
 
@@ -227,7 +228,8 @@ def seek_entries(call: Call, asked: b.SeekEntriesRequest) -> bytes:
         found, rows = call.session.seek_entries(stat, target, asked.explicit_table, asked.columns)
         return b.SeekEntriesResponse(state=found, rows=rows).encode()
 
-    return call.run(len(asked.explicit_table or ()) > LIGHT_CELLS // 7, work)
+    rows = len(asked.explicit_table or ()) or SEEK_ROWS
+    return call.run((asked.columns is not None and is_heavy(rows, asked.columns)) or rows > LIGHT_MIDS, work)
 
 
 @operation(b.UpdateStatRequest, b.UpdateStatResponse)

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from gromoxd.errors import Ec, MapiError
 from gromoxd.mapi.codepages import decode
 from gromoxd.mapi.types import PropType
 from gromoxd.mapi.values import PropError, TaggedPropertyValue, TypedPropertyValue
-from gromoxd.nspi.session import Session
+from gromoxd.nspi.session import SEEK_ROWS, Session
 from gromoxd.nspi.values import PropertyValueList, Rows
 from gromoxd.rpc import nspi
 from gromoxd.rpc.nspi import NSPI
-from gromoxd.rpc.stub import NO_HANDLE
-from workers.http.nspi.binding import session
+from gromoxd.rpc.stub import NO_HANDLE, Stub
+from workers.http.nspi.binding import apart, is_heavy, is_list, session
 from workers.http.rpch.handles import TooMany
-from workers.http.rpch.operations import Caller, operation
+from workers.http.rpch.operations import Answer, Caller, operation
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 UNBOUND: Final = 1
 """UnbindSuccess ([MS-OXNSPI] 2.2.1.2)."""
-LIGHT_CELLS: Final = 1000
-LIGHT_NAMES: Final = 10
+LIGHT_MIDS: Final = 1000
 
 
 class Bound:
@@ -42,8 +40,9 @@ def _book(caller: Caller, handle: bytes) -> Session:
     return session(caller.site, caller.user)
 
 
-def _run(caller: Caller, heavy: bool, work: Callable[[], T]) -> T:
-    return caller.site.services.run_blocking(work) if heavy else work()
+def _run(caller: Caller, heavy: bool, work: Callable[[], Stub]) -> Answer:
+    """An answer; of heavy work its octets, which take as long to make."""
+    return apart(caller.site, True, lambda: work().encode()) if heavy else work()
 
 
 def _failed(error: MapiError) -> int:
@@ -103,7 +102,7 @@ def update_stat(caller: Caller, call: nspi.UpdateStat) -> nspi.UpdateStatAnswer:
 
 
 @operation(NSPI, nspi.QueryRows)
-def query_rows(caller: Caller, call: nspi.QueryRows) -> nspi.QueryRowsAnswer:
+def query_rows(caller: Caller, call: nspi.QueryRows) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.8."""
     book, table = _book(caller, call.handle), call.table or []
     if len(table) != call.table_count:
@@ -113,15 +112,14 @@ def query_rows(caller: Caller, call: nspi.QueryRows) -> nspi.QueryRowsAnswer:
         stat, rows = book.query_rows(call.flags, call.stat, table, call.count, call.prop_tags)
         return nspi.QueryRowsAnswer(stat, _rows(rows), 0)
 
-    wanted = min(call.count, len(table) or call.count) * max(len(call.prop_tags or ()), 7)
     try:
-        return _run(caller, wanted > LIGHT_CELLS, work)
+        return _run(caller, is_heavy(min(call.count, len(table) or call.count), call.prop_tags), work)
     except MapiError as error:
         return nspi.QueryRowsAnswer(call.stat, None, _failed(error))
 
 
 @operation(NSPI, nspi.SeekEntries)
-def seek_entries(caller: Caller, call: nspi.SeekEntries) -> nspi.SeekEntriesAnswer:
+def seek_entries(caller: Caller, call: nspi.SeekEntries) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.9."""
     book = _book(caller, call.handle)
 
@@ -129,14 +127,16 @@ def seek_entries(caller: Caller, call: nspi.SeekEntries) -> nspi.SeekEntriesAnsw
         stat, rows = book.seek_entries(call.stat, call.target, call.table, call.prop_tags)
         return nspi.SeekEntriesAnswer(stat, _rows(rows), 0)
 
+    rows = len(call.table or ()) or SEEK_ROWS
+    heavy = (call.prop_tags is not None and is_heavy(rows, call.prop_tags)) or rows > LIGHT_MIDS
     try:
-        return _run(caller, len(call.table or ()) > LIGHT_CELLS // 7, work)
+        return _run(caller, heavy, work)
     except MapiError as error:
         return nspi.SeekEntriesAnswer(call.stat, None, _failed(error))
 
 
 @operation(NSPI, nspi.GetMatches)
-def get_matches(caller: Caller, call: nspi.GetMatches) -> nspi.GetMatchesAnswer:
+def get_matches(caller: Caller, call: nspi.GetMatches) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.10."""
     book = _book(caller, call.handle)
     link = call.prop_name.number & 0xFFFFFFFF if call.prop_name is not None else None
@@ -152,46 +152,62 @@ def get_matches(caller: Caller, call: nspi.GetMatches) -> nspi.GetMatchesAnswer:
 
 
 @operation(NSPI, nspi.ResortRestriction)
-def resort_restriction(caller: Caller, call: nspi.ResortRestriction) -> nspi.ResortRestrictionAnswer:
+def resort_restriction(caller: Caller, call: nspi.ResortRestriction) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.11."""
     book = _book(caller, call.handle)
+
+    def work() -> nspi.ResortRestrictionAnswer:
+        stat, mids = book.resort(call.stat, call.in_mids)
+        return nspi.ResortRestrictionAnswer(stat, list(mids), 0)
+
     try:
-        stat, mids = _run(caller, len(call.in_mids) > LIGHT_CELLS, lambda: book.resort(call.stat, call.in_mids))
+        return _run(caller, len(call.in_mids) > LIGHT_MIDS, work)
     except MapiError as error:
         return nspi.ResortRestrictionAnswer(call.stat, None, _failed(error))
-    return nspi.ResortRestrictionAnswer(stat, list(mids), 0)
 
 
 @operation(NSPI, nspi.DNToMId)
-def dn_to_mid(caller: Caller, call: nspi.DNToMId) -> nspi.DNToMIdAnswer:
+def dn_to_mid(caller: Caller, call: nspi.DNToMId) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.13."""
     book = _book(caller, call.handle)
-    names = [(name or b"").decode("utf-8", "replace") for name in call.names]
+
+    def work() -> nspi.DNToMIdAnswer:
+        names = [(name or b"").decode("utf-8", "replace") for name in call.names]
+        return nspi.DNToMIdAnswer(list(book.dn_to_mid(names)), 0)
+
     try:
-        return nspi.DNToMIdAnswer(list(_run(caller, len(names) > LIGHT_CELLS, lambda: book.dn_to_mid(names))), 0)
+        return _run(caller, len(call.names) > LIGHT_MIDS, work)
     except MapiError as error:
         return nspi.DNToMIdAnswer(None, _failed(error))
 
 
 @operation(NSPI, nspi.GetPropList)
-def get_prop_list(caller: Caller, call: nspi.GetPropList) -> nspi.GetPropListAnswer:
+def get_prop_list(caller: Caller, call: nspi.GetPropList) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.6."""
     book = _book(caller, call.handle)
-    try:
+
+    def work() -> nspi.GetPropListAnswer:
         return nspi.GetPropListAnswer(book.get_prop_list(call.flags, call.mid, call.code_page), 0)
+
+    try:
+        return _run(caller, is_list(book, call.mid), work)
     except MapiError as error:
         return nspi.GetPropListAnswer(None, _failed(error))
 
 
 @operation(NSPI, nspi.GetProps)
-def get_props(caller: Caller, call: nspi.GetProps) -> nspi.GetPropsAnswer:
+def get_props(caller: Caller, call: nspi.GetProps) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.7."""
     book = _book(caller, call.handle)
-    try:
+
+    def work() -> nspi.GetPropsAnswer:
         code, values = book.get_props(call.flags, call.stat, call.prop_tags)
+        return nspi.GetPropsAnswer(list(values.values), code)
+
+    try:
+        return _run(caller, is_list(book, call.stat.current_rec), work)
     except MapiError as error:
         return nspi.GetPropsAnswer(None, _failed(error))
-    return nspi.GetPropsAnswer(list(values.values), code)
 
 
 @operation(NSPI, nspi.CompareMIds)
@@ -256,27 +272,31 @@ def query_columns(caller: Caller, call: nspi.QueryColumns) -> nspi.QueryColumnsA
 
 
 @operation(NSPI, nspi.ResolveNames)
-def resolve_names(caller: Caller, call: nspi.ResolveNames) -> nspi.ResolveNamesAnswer:
+def resolve_names(caller: Caller, call: nspi.ResolveNames) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.16: names in the code page of STAT."""
     book = _book(caller, call.handle)
-    try:
+
+    def work() -> nspi.ResolveNamesAnswer:
         names = [decode(name or b"", call.stat.code_page) for name in call.names]
-        heavy = len(names) > LIGHT_NAMES
-        mids, rows = _run(caller, heavy, lambda: book.resolve_names(call.stat, names, call.prop_tags, unicode=False))
-    except (MapiError, LookupError) as error:
-        code = _failed(error) if isinstance(error, MapiError) else Ec.ecUnknownCodePage
-        return nspi.ResolveNamesAnswer(None, None, code)
-    return nspi.ResolveNamesAnswer(list(mids), _rows(rows), 0)
+        mids, rows = book.resolve_names(call.stat, names, call.prop_tags, unicode=False)
+        return nspi.ResolveNamesAnswer(list(mids), _rows(rows), 0)
+
+    try:
+        return _run(caller, True, work)
+    except MapiError as error:
+        return nspi.ResolveNamesAnswer(None, None, _failed(error))
 
 
 @operation(NSPI, nspi.ResolveNamesW)
-def resolve_names_w(caller: Caller, call: nspi.ResolveNamesW) -> nspi.ResolveNamesWAnswer:
+def resolve_names_w(caller: Caller, call: nspi.ResolveNamesW) -> Answer:
     """[MS-OXNSPI] 3.1.4.1.17."""
     book = _book(caller, call.handle)
-    names = [name or "" for name in call.names]
+
+    def work() -> nspi.ResolveNamesWAnswer:
+        mids, rows = book.resolve_names(call.stat, [name or "" for name in call.names], call.prop_tags)
+        return nspi.ResolveNamesWAnswer(list(mids), _rows(rows), 0)
+
     try:
-        heavy = len(names) > LIGHT_NAMES
-        mids, rows = _run(caller, heavy, lambda: book.resolve_names(call.stat, names, call.prop_tags))
+        return _run(caller, True, work)
     except MapiError as error:
         return nspi.ResolveNamesWAnswer(None, None, _failed(error))
-    return nspi.ResolveNamesWAnswer(list(mids), _rows(rows), 0)

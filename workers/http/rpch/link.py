@@ -13,9 +13,11 @@ from gevent.event import Event
 from gromoxd.directory.errors import DirectoryDown
 from gromoxd.directory.model import User
 from gromoxd.errors import MapiError, WireError
+from gromoxd.rpc.nspi import NSPI
 from gromoxd.rpc.pdu import Fault
 from gromoxd.rpc.rts import Rts
-from gromoxd.rpc.stub import Interface
+from gromoxd.rpc.stub import Interface, Stub
+from workers.http.nspi.binding import apart
 from workers.http.rpch import virtual
 from workers.http.rpch.association import Association, Cancel, Close, Invoke, Send
 from workers.http.rpch.handles import BadHandle, Group
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LIGHT_STUB: Final = 16 << 10
 RESPOND_SECONDS: Final = 120.0
 """A client that takes nothing for so long while an answer waits is gone."""
 
@@ -168,14 +171,15 @@ class Link:
         board = self.worker.board
         board.add("commands")
         try:
-            request = invoke.interface.calls[invoke.opnum].decode(invoke.stub)
+            request = self._request(invoke)
         except WireError as error:
             board.add("bad_input")
             log.debug("bad stub", extra={"opnum": invoke.opnum, "error": str(error)})
             return Fault.BAD_STUB_DATA
         caller = Caller(self.worker.site, self.user, self.worker.handles, self._group, cancelled)
         try:
-            return function(caller, request).encode()
+            answer = function(caller, request)
+            return answer if isinstance(answer, bytes) else answer.encode()
         except BadHandle:
             return Fault.CONTEXT_MISMATCH
         except (MapiError, DirectoryDown) as error:
@@ -185,6 +189,13 @@ class Link:
             board.add("internal_errors")
             log.exception("call failed", extra={"interface": invoke.interface.name, "opnum": invoke.opnum})
             return Fault.UNSPECIFIED
+
+    def _request(self, invoke: Invoke) -> Stub:
+        """The call of a stub; many small values are read on a thread. WireError."""
+        read = invoke.interface.calls[invoke.opnum].decode
+        return apart(
+            self.worker.site, invoke.interface is NSPI and len(invoke.stub) > LIGHT_STUB, lambda: read(invoke.stub)
+        )
 
 
 _CARRY_OUT: Final[dict[type, Callable[[Link, Any], None]]] = {

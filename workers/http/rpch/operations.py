@@ -15,7 +15,9 @@ from workers.http.rpch.handles import Group, Handles
 from workers.http.site import Site
 
 S = TypeVar("S", bound=Stub)
-Operation = Callable[["Caller", Any], Stub]
+Answer = Stub | bytes
+"""What a call gives: its answer, or the octets of that, when they were made elsewhere."""
+Operation = Callable[["Caller", Any], Answer]
 
 
 @dataclass
@@ -32,10 +34,10 @@ class Caller:
 OPERATIONS: Final[dict[tuple[str, int], Operation]] = {}
 
 
-def operation(of: Interface, kind: type[S]) -> Callable[[Callable[[Caller, S], Stub]], Callable[[Caller, S], Stub]]:
+def operation(of: Interface, kind: type[S]) -> Callable[[Callable[[Caller, S], Answer]], Callable[[Caller, S], Answer]]:
     """Register the function for a call."""
 
-    def register(function: Callable[[Caller, S], Stub]) -> Callable[[Caller, S], Stub]:
+    def register(function: Callable[[Caller, S], Answer]) -> Callable[[Caller, S], Answer]:
         OPERATIONS[of.name, kind.opnum] = function
         return function
 
