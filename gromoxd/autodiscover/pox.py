@@ -17,7 +17,6 @@ OUTLOOK: Final = "http://schemas.microsoft.com/exchange/autodiscover/outlook/res
 PHONE: Final = "http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006"
 _REQUESTS: Final = frozenset((OUTLOOK_REQUEST, PHONE_REQUEST))
 LONGEST_ADDRESS: Final = 320
-MAX_REQUEST: Final = 64 << 10
 
 
 class Request(NamedTuple):

@@ -18,7 +18,6 @@ INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _PARTS: Final = {"s": SOAP, "a": ADDRESSING, "h": SPACE, "i": INSTANCE, None: SPACE}
 MOST_USERS: Final = 90
 MOST_SETTINGS: Final = 200
-MAX_REQUEST: Final = 256 << 10
 
 
 class Request(NamedTuple):

@@ -154,6 +154,10 @@ class Domain(msgspec.Struct, array_like=True, frozen=True):
     def active(self) -> bool:
         return self.status == DomainStatus.NORMAL
 
+    def same_organisation(self, other: Domain) -> bool:
+        """Do the people of both see each other? A domain without `org_id` is an organisation of its own."""
+        return self.id == other.id or bool(self.org_id and self.org_id == other.org_id)
+
 
 class Server(msgspec.Struct, array_like=True, frozen=True):
     """A servers row: the name that nodes use among themselves, and the one told to clients."""

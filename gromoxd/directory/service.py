@@ -152,6 +152,15 @@ class Directory:
         """What exmdb calls for this user's store are addressed to."""
         return MailboxRef(user.maildir, self.home_of(user))
 
+    def public_store(self, domain: Domain) -> MailboxRef:
+        """What exmdb calls for a domain's public store are addressed to."""
+        return MailboxRef(domain.homedir, "" if self.homed_here(domain.host) else domain.host)
+
+    def outside_name(self, host: str) -> str:
+        """The name under which clients reach the home server `host`, '' when it is not known to have one."""
+        server = self.server(host) if host else None
+        return server.extname if server is not None else ""
+
     def host_of(self, maildir: str) -> str:
         """`home_of` the owner of a folder, asked afresh of the database. MapiError(ecUnknownUser)."""
         self._owners.forget(maildir)

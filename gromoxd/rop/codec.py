@@ -71,7 +71,6 @@ U8 = Annotated[int, _fixed("B")]
 U16 = Annotated[int, _fixed("H")]
 U32 = Annotated[int, _fixed("I")]
 U64 = Annotated[int, _fixed("Q")]
-I8 = Annotated[int, _fixed("b")]
 I16 = Annotated[int, _fixed("h")]
 I32 = Annotated[int, _fixed("i")]
 I64 = Annotated[int, _fixed("q")]
@@ -79,7 +78,6 @@ Flag = Annotated[bool, FLAG]
 Guid = Annotated[bytes, _fixed("16s")]
 LongTermId = Annotated[bytes, _fixed("24s")]
 """24 octets; `gromoxd.mapi.ids.LongTermId` has their parts."""
-Data8 = Annotated[bytes, sized("B")]
 Data16 = Annotated[bytes, sized("H")]
 Data32 = Annotated[bytes, sized("I")]
 Rest = Annotated[bytes, Field(Cursor.rest, bytes)]
@@ -89,7 +87,6 @@ Octets = Annotated[bytes, Field(Cursor.string8, lambda value: value.partition(b"
 """A string of one octet a character, up to a NUL."""
 Tags = Annotated[list[int], listed("H", _fixed("I"), 4)]
 Ids = Annotated[list[int], listed("H", _fixed("Q"), 8)]
-Ids32 = Annotated[list[int], listed("I", _fixed("Q"), 8)]
 
 _HEAD: Final = Struct("<BBB")
 _ANSWER: Final = Struct("<BBI")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Annotated, Any, Final
 
 from gromoxd.mapi.cursor import Cursor
@@ -22,13 +22,6 @@ from gromoxd.rop.codec import (
     response,
     structure,
 )
-
-
-class SubmitFlags(IntFlag):
-    """[MS-OXOMSG] 2.2.3.1.1."""
-
-    PreProcess = 0x01
-    NeedsSpooler = 0x02
 
 
 class LockState(IntEnum):

@@ -94,6 +94,13 @@ class FakeDirectory:
     def mailbox(self, user: User) -> MailboxRef:
         return MailboxRef(user.maildir, self.home_of(user))
 
+    def public_store(self, domain: Domain) -> MailboxRef:
+        return MailboxRef(domain.homedir, "" if self.homed_here(domain.host) else domain.host)
+
+    def outside_name(self, host: str) -> str:
+        server = self.server(host) if host else None
+        return server.extname if server is not None else ""
+
 
 class EmsmdbWorld:
     """Stores, and sessions on them. `site` is what all sessions share."""

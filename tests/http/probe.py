@@ -12,7 +12,7 @@ from typing import Any
 from gromoxd.context import WorkerContext
 from gromoxd.directory.model import Privilege
 from gromoxd.master.pools import POOLS as REAL
-from workers.http import app, connection, server
+from workers.http import app, connection, rpch, server
 from workers.http.channels import Channel, pass_channel
 from workers.http.front import Refused, Reply, Route
 from workers.http.site import Site
@@ -26,7 +26,7 @@ LIMIT = 1 << 20
 def main(ctx: WorkerContext) -> None:
     """The real worker with this module as its protocols."""
     app.PROTOCOLS = ("tests.http.probe",)
-    app.CHANNELS = "tests.http.probe"
+    rpch.channel = channel
     connection.LINGER_SECONDS = 0.5
     server.main(ctx)
 

@@ -10,6 +10,7 @@ import pytest
 
 from gromoxd.errors import WireError
 from gromoxd.mapi.cursor import Cursor
+from gromoxd.rop.codec import Request, Response
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "mapi.json"
 
@@ -20,6 +21,16 @@ def golden(name: str) -> bytes:
         pytest.skip(f"the examples of the documents are not here: {GOLDEN}")
     octets: str = next(one["hex"] for one in json.loads(GOLDEN.read_text()) if one["id"] == name)
     return bytes.fromhex(octets)
+
+
+def check(value: Request | Response, octets: str, read: Callable[[Cursor], object]) -> None:
+    """A packet and its octets: both directions, nothing left over, no beginning of it taken for one."""
+    data = bytes.fromhex(octets)
+    assert value.encode() == data
+    cursor = Cursor(data)
+    assert read(cursor) == value
+    cursor.finish()
+    refuses_truncations(read, data)
 
 
 def refuses_truncations(read: Callable[[Cursor], object], data: bytes) -> None:

@@ -12,7 +12,7 @@ from gromoxd.mapi.values import TaggedPropertyValue, TypedString
 from gromoxd.rop import messages as w
 from gromoxd.rop import properties as rp
 from gromoxd.rop.codec import Request, Response, read_request, read_response
-from tests.rop.forms import golden, refuses_truncations
+from tests.rop.forms import check, golden
 
 FID, MID = 0x0D00_0000_0000_0001, 0x1234_0000_0000_0001
 ROW = w.OpenRecipientRow(1, 1252, 0, b"row")
@@ -71,22 +71,12 @@ RESPONSES: list[tuple[Response, str]] = [
 
 @pytest.mark.parametrize(("value", "octets"), REQUESTS, ids=lambda one: type(one).__name__)
 def test_requests(value: Request, octets: str) -> None:
-    data = bytes.fromhex(octets)
-    assert value.encode() == data
-    cursor = Cursor(data)
-    assert read_request(cursor) == value
-    cursor.finish()
-    refuses_truncations(read_request, data)
+    check(value, octets, read_request)
 
 
 @pytest.mark.parametrize(("value", "octets"), RESPONSES, ids=lambda one: type(one).__name__)
 def test_responses(value: Response, octets: str) -> None:
-    data = bytes.fromhex(octets)
-    assert value.encode() == data
-    cursor = Cursor(data)
-    assert read_response(cursor) == value
-    cursor.finish()
-    refuses_truncations(read_response, data)
+    check(value, octets, read_response)
 
 
 def test_client_data_is_there_in_public_stores_only() -> None:

@@ -11,7 +11,7 @@ from gromoxd.mapi.values import PropertyProblem, TaggedPropertyValue
 from gromoxd.rop import properties as w
 from gromoxd.rop import streams as s
 from gromoxd.rop.codec import Failure, Request, Response, read_request, read_response
-from tests.rop.forms import golden, refuses_truncations
+from tests.rop.forms import check, golden
 
 SUBJECT, CLASS = TaggedPropertyValue(p.PidTagSubject, "a"), TaggedPropertyValue(p.PidTagImportance, 2)
 PROBLEM = PropertyProblem(1, p.PidTagEntryId, Ec.ecComputed)
@@ -75,22 +75,12 @@ RESPONSES: list[tuple[Response, str]] = [
 
 @pytest.mark.parametrize(("value", "octets"), REQUESTS, ids=lambda one: type(one).__name__)
 def test_requests(value: Request, octets: str) -> None:
-    data = bytes.fromhex(octets)
-    assert value.encode() == data
-    cursor = Cursor(data)
-    assert read_request(cursor) == value
-    cursor.finish()
-    refuses_truncations(read_request, data)
+    check(value, octets, read_request)
 
 
 @pytest.mark.parametrize(("value", "octets"), RESPONSES, ids=lambda one: type(one).__name__)
 def test_responses(value: Response, octets: str) -> None:
-    data = bytes.fromhex(octets)
-    assert value.encode() == data
-    cursor = Cursor(data)
-    assert read_response(cursor) == value
-    cursor.finish()
-    refuses_truncations(read_response, data)
+    check(value, octets, read_response)
 
 
 def test_failures_without_more() -> None:

@@ -123,7 +123,7 @@ class Delivery:
             other = self._directory.domain(theirs)
         except MapiError:
             return False
-        return other is not None and other.org_id == own.org_id
+        return other is not None and own.same_organisation(other)
 
     def _aliases(self, user: User) -> list[str]:
         """Only rules want them: mail comes without."""

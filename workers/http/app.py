@@ -6,7 +6,6 @@ Paths are compared in lower case; of several routes the longest wins. The figure
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import ipaddress
 import json
 import logging
@@ -18,7 +17,7 @@ from typing import Any
 from gromoxd import __version__
 from gromoxd.directory.errors import DirectoryDown
 from gromoxd.errors import Ec, MapiError
-from workers.http import channels, figures
+from workers.http import channels, figures, rpch
 from workers.http.auth import Authenticator
 from workers.http.connection import refusal
 from workers.http.front import Headers, Refused, Reply, Route
@@ -36,9 +35,7 @@ PROTOCOLS: tuple[str, ...] = (
     "workers.http.nspi",
     "workers.http.oab",
 )
-"""Packages with `routes(site)`. Those that are not installed are left out."""
-CHANNELS = "workers.http.rpch"
-"""The package whose `channel` takes connections over."""
+"""Packages with `routes(site)`."""
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 NOT_FOUND = Refused(404, "not found")
@@ -84,10 +81,8 @@ class App:
         self._site, self._ctx, self._master, self._private = site, site.ctx, master, private
         self._auth, self._relay = Authenticator(site), Relay(site)
         self._board = site.ctx.board
-        self._channel = None if private else channel_handler()
         found = [] if private else protocol_routes(site)
-        rpc = channels.PATHS if self._channel is not None else set()
-        self._served = frozenset({route.path.rstrip("/") for route in found} | rpc)
+        self._served = frozenset({route.path.rstrip("/") for route in found} | channels.PATHS)
         self._router = Router([*self._own(), *found])
 
     def _own(self) -> list[Route]:
@@ -141,7 +136,7 @@ class App:
     def channel(self, request: HttpRequest) -> Reply | None:
         """Let RPC over HTTP have the connection until it ends; or the reply to a request for that is refused."""
         try:
-            if self._channel is None or request.path not in channels.PATHS:
+            if self._private or request.path not in channels.PATHS:
                 raise NOT_FOUND
             self._relay.accept(request)
             self._auth.authenticate(request, 0)
@@ -149,7 +144,7 @@ class App:
             return refusal(error)
         except DirectoryDown:
             return refusal(LATER)
-        self._channel(channel_of(self._site, request))
+        rpch.channel(channel_of(self._site, request))
         return None
 
     # ------------------------------------------------------------------------------------------ figures
@@ -185,21 +180,8 @@ class App:
 
 
 def protocol_routes(site: Site) -> list[Route]:
-    """The routes of the protocols that are installed."""
-    found: list[Route] = []
-    for name in PROTOCOLS:
-        if importlib.util.find_spec(name) is not None:
-            make = getattr(importlib.import_module(name), "routes", None)
-            found += make(site) if make is not None else []
-    return found
-
-
-def channel_handler() -> channels.Handler | None:
-    """RPC over HTTP, if it is installed."""
-    if importlib.util.find_spec(CHANNELS) is None:
-        return None
-    handler: channels.Handler | None = getattr(importlib.import_module(CHANNELS), "channel", None)
-    return handler
+    """The routes of all protocols."""
+    return [route for name in PROTOCOLS for route in importlib.import_module(name).routes(site)]
 
 
 def channel_of(site: Site, request: HttpRequest) -> channels.Channel:

@@ -19,13 +19,13 @@ from gevent import subprocess
 from gromoxd.directory.login import Authenticator as Login
 from gromoxd.directory.model import User
 from gromoxd.errors import WireError
+from gromoxd.mapi.times import UNIX_EPOCH_NT
 from gromoxd.ntlm.server import Names, NtlmServer, name_of
 from gromoxd.ntlm.session import NtlmError
 from gromoxd.ntlm.spnego import SpnegoServer
 
 log = logging.getLogger(__name__)
 
-NT_EPOCH = 116444736000000000
 HELPER_SECONDS = 10.0
 MOST_HELPERS = 32
 LONGEST_LINE = 64 << 10
@@ -41,7 +41,7 @@ class Done(NamedTuple):
 
 def now_nt() -> int:
     """Now as a FILETIME."""
-    return NT_EPOCH + time.time_ns() // 100
+    return UNIX_EPOCH_NT + time.time_ns() // 100
 
 
 class Handshake:

@@ -7,6 +7,8 @@ from gromoxd.context import ConfigView
 from gromoxd.directory import dn
 from gromoxd.directory.model import Domain, User
 from gromoxd.directory.service import Directory
+from gromoxd.errors import WireError
+from gromoxd.mapi.entryids import AddressBookEntryId
 
 
 class People:
@@ -57,6 +59,13 @@ class People:
             return None
         user = self._directory.user_by_id(found.user_id)
         return user if user is not None and user.domain_id == found.domain_id else None
+
+    def address_of_entry(self, entry_id: bytes) -> str:
+        """The SMTP address behind an entry id of the address book, '' when nobody knows, or it is none."""
+        try:
+            return self.address_of("EX", AddressBookEntryId.decode(entry_id).dn)
+        except WireError:
+            return ""
 
     def address_of(self, address_type: str, address: str) -> str:
         """The SMTP address behind an address of a type, '' when nobody knows."""

@@ -23,7 +23,8 @@ from gromoxd.master.settings import HttpPool, MasterSettings
 from workers.common.configure import server_settings
 from workers.common.services import Services
 from workers.common.tls import TlsSource
-from workers.http.app import App, admitted, channel_handler
+from workers.http import rpch
+from workers.http.app import App, admitted
 from workers.http.channels import ChannelServer
 from workers.http.connection import Connection
 from workers.http.handover import socket_path
@@ -189,10 +190,8 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]
         pools: list[Any] = [Pool(self.ctx.config.get(HttpSettings).context_num) for _ in self.ctx.listeners]
         servers: list[Any] = [self._serve(*pair) for pair in zip(self.ctx.listeners, pools, strict=True)]
         self.ctx.on_reload(self.reload)
-        handler = channel_handler()
-        if handler is not None:
-            pools.append(Pool(self.ctx.config.get(HttpSettings).context_num))
-            servers.append(ChannelServer(self.site, handler, pools[-1]))
+        pools.append(Pool(self.ctx.config.get(HttpSettings).context_num))
+        servers.append(ChannelServer(self.site, rpch.channel, pools[-1]))
         for server in servers:
             self.ctx.on_drain(server.close)
         while not self.ctx.draining():

@@ -10,7 +10,7 @@ import pytest
 from gromoxd.addressbook.entry import mid_of
 from gromoxd.addressbook.reader import Book
 from gromoxd.directory import dn
-from gromoxd.directory.model import Server, User
+from gromoxd.directory.model import User
 from gromoxd.errors import Ec, MapiError, WireError
 from gromoxd.exmdb.access import GetDelegates, SetDelegates
 from gromoxd.exmdb.api import SYSTEM
@@ -52,7 +52,7 @@ class Exmdb:
 def site(book: Book) -> Any:
     directory = SimpleNamespace(
         user_by_id=USERS.get, mailbox=lambda user: user.maildir, host_id="node1.example.test",
-        server=lambda name: Server(1, name, "mail.example.test") if name == "node2.example.test" else None,
+        outside_name=lambda name: "mail.example.test" if name == "node2.example.test" else "",
     )  # fmt: skip
     people = SimpleNamespace(
         organisation=ORGANISATION,

@@ -87,11 +87,10 @@ class Service:
         )  # fmt: skip
 
     def _of_domain(self, request: Request, domain: Domain) -> Mailbox | None:
-        mailbox = MailboxRef(domain.homedir, "" if self._directory.homed_here(domain.host) else domain.host)
         own = self._directory.domain(request.user.username.rpartition("@")[2])
-        if own is None or (domain.id != own.id and (not own.org_id or domain.org_id != own.org_id)):
-            return None  # another organisation's
-        if not domain.homedir or not domain.active or not self._may(request.user, mailbox):
+        if own is None or not own.same_organisation(domain):
+            return None
+        if not domain.homedir or not domain.active or not self._may(request.user, self._directory.public_store(domain)):
             return None
         people = self._site.people
         box = dn.mailbox_id(domain.id, 0, domain.name)
@@ -121,8 +120,8 @@ class Service:
 
     def urls(self, request: Request, home: str, box: str = "") -> Urls:
         """Where the services for a mailbox with this home server are; as the client came here if it has none."""
-        host = self._outside(home) or request.host
-        secure = request.secure or bool(self._outside(home))
+        outside = self._directory.outside_name(home)
+        host, secure = outside or request.host, request.secure or bool(outside)
         base = f"{'https' if secure else 'http'}://{host}"
         settings, name = self.settings, host.rpartition(":")[0] or host if host[-1:] != "]" else host
 
@@ -141,10 +140,6 @@ class Service:
             dav=own("dav", "/dav/", settings.autodiscover_dav_url),
             autodiscover=f"{base}/autodiscover/autodiscover.xml",
         )  # fmt: skip
-
-    def _outside(self, home: str) -> str:
-        server = self._directory.server(home) if home else None
-        return server.extname if server is not None else ""
 
 
 def _oab_path(box: str) -> str:

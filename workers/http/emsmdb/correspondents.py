@@ -8,18 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gromoxd.directory import dn
-from gromoxd.errors import WireError
 from gromoxd.exmdb.working import WorkingMessage
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.entryids import AddressBookEntryId
 from workers.http.people import People
 
 if TYPE_CHECKING:
     from workers.http.emsmdb.session import Session
 
 
-class _Person(NamedTuple):
+class Person(NamedTuple):
     """The properties that name somebody ([MS-OXOMSG] 2.2.1.48-2.2.1.58, [MS-OXCMSG] 2.2.1.21)."""
 
     entry_id: int
@@ -28,21 +26,25 @@ class _Person(NamedTuple):
     smtp: int
 
 
+SENDER: Final = Person(
+    p.PidTagSenderEntryId, p.PidTagSenderAddressType, p.PidTagSenderEmailAddress, p.PidTagSenderSmtpAddress
+)
+REPRESENTED: Final = Person(
+    p.PidTagSentRepresentingEntryId, p.PidTagSentRepresentingAddressType, p.PidTagSentRepresentingEmailAddress,
+    p.PidTagSentRepresentingSmtpAddress,
+)  # fmt: skip
 _PEOPLE: Final = (
-    _Person(p.PidTagSenderEntryId, p.PidTagSenderAddressType, p.PidTagSenderEmailAddress, p.PidTagSenderSmtpAddress),
-    _Person(
-        p.PidTagSentRepresentingEntryId, p.PidTagSentRepresentingAddressType, p.PidTagSentRepresentingEmailAddress,
-        p.PidTagSentRepresentingSmtpAddress,
-    ),
-    _Person(
+    SENDER,
+    REPRESENTED,
+    Person(
         p.PidTagReceivedByEntryId, p.PidTagReceivedByAddressType, p.PidTagReceivedByEmailAddress,
         p.PidTagReceivedBySmtpAddress,
     ),
-    _Person(
+    Person(
         p.PidTagReceivedRepresentingEntryId, p.PidTagReceivedRepresentingAddressType,
         p.PidTagReceivedRepresentingEmailAddress, p.PidTagReceivedRepresentingSmtpAddress,
     ),
-    _Person(
+    Person(
         p.PidTagReadReceiptEntryId, p.PidTagReadReceiptAddressType, p.PidTagReadReceiptEmailAddress,
         p.PidTagReadReceiptSmtpAddress,
     ),
@@ -85,14 +87,9 @@ def complete(session: Session, message: WorkingMessage) -> None:
         message.delete(stale)
 
 
-def _address(people: People, values: dict[int, Any], one: _Person) -> str:
+def _address(people: People, values: dict[int, Any], one: Person) -> str:
     kind, address = values.get(one.kind), values.get(one.address)
     if isinstance(kind, str) and isinstance(address, str) and address:
         return people.address_of(kind, address)
     entry_id = values.get(one.entry_id)
-    if not isinstance(entry_id, bytes):
-        return ""
-    try:
-        return people.address_of("EX", AddressBookEntryId.decode(entry_id).dn)
-    except WireError:
-        return ""
+    return people.address_of_entry(entry_id) if isinstance(entry_id, bytes) else ""

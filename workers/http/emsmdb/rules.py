@@ -15,7 +15,7 @@ from gromoxd.mapi import codepages
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi import rules as m
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.entryids import AddressBookEntryId, StoreEntryId
+from gromoxd.mapi.entryids import StoreEntryId
 from gromoxd.mapi.flags import OpenModeFlags
 from gromoxd.mapi.ids import eid_split
 from gromoxd.mapi.restrictions import Property, RelOp, encode_restriction
@@ -105,11 +105,9 @@ def _recipient(people: People, block: m.RecipientBlock) -> m.RecipientBlock:
     kind, address = _string(bag.get(p.PidTagAddressType >> 16)), _string(bag.get(p.PidTagEmailAddress >> 16))
     entry_id = bag.get(p.PidTagEntryId >> 16)
     if not kind and isinstance(entry_id, bytes):
-        try:
-            kind, address = "EX", AddressBookEntryId.decode(entry_id).dn
-        except WireError:
-            return block
-    found = people.address_of(kind, address)
+        found = people.address_of_entry(entry_id)
+    else:
+        found = people.address_of(kind, address)
     if not found:
         return block
     return m.RecipientBlock(

@@ -154,11 +154,10 @@ def _public_store(session: Session, name: str) -> _Target:
     domain = _looked_up(lambda: _domain(session, name)) or own
     if domain is None or own is None or not domain.homedir:
         raise MapiError(Ec.ecUnknownUser, "no public store")
-    if domain.id != own.id and (not own.org_id or domain.org_id != own.org_id):
+    if not own.same_organisation(domain):
         raise MapiError(Ec.ecLoginFailure, "another organisation's public store")
     _stay_here(session, domain.host, dn.mailbox_id(domain.id, 0, domain.name))
-    host = "" if directory.homed_here(domain.host) else domain.host
-    return _Target(MailboxRef(domain.homedir, host), False)
+    return _Target(directory.public_store(domain), False)
 
 
 def _looked_up(ask: Callable[[], T]) -> T:
@@ -186,10 +185,7 @@ def _domain(session: Session, name: str) -> Domain | None:
 def _stay_here(session: Session, host: str, mailbox: str) -> None:
     """`_Moved` when clients reach the store's home under another name than this server's."""
     directory = session.site.services.directory
-    if directory.homed_here(host):
-        return
-    server = directory.server(host)
-    if server is not None and server.extname:
+    if not directory.homed_here(host) and directory.outside_name(host):
         raise _Moved(_server(session, mailbox))
 
 

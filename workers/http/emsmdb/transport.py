@@ -33,13 +33,6 @@ if TYPE_CHECKING:
 OUTBOX: Final = 5
 """The place of the Outbox in a logon's answer."""
 ADDRESS_TYPES: Final = [b"EX", b"SMTP"]
-_ORIGINATORS: Final = (
-    (p.PidTagSenderSmtpAddress, p.PidTagSenderAddressType, p.PidTagSenderEmailAddress),
-    (
-        p.PidTagSentRepresentingSmtpAddress, p.PidTagSentRepresentingAddressType,
-        p.PidTagSentRepresentingEmailAddress,
-    ),
-)  # fmt: skip
 _AUTHOR: Final = (
     p.PidTagSentRepresentingName, p.PidTagSentRepresentingEntryId, p.PidTagSentRepresentingEmailAddress,
     p.PidTagSentRepresentingSmtpAddress,
@@ -87,11 +80,12 @@ def _submit(call: Call, opened: Message, *, stays: bool) -> None:
 
 def _resolve(session: Session, message: WorkingMessage) -> None:
     """SMTP addresses of originators and recipients that were saved without, as by synchronisation."""
-    for smtp, kind, address in _ORIGINATORS:
-        if message.value(smtp) is None:
-            found = session.site.people.address_of(str(message.get(kind) or ""), str(message.get(address) or ""))
+    for one in (correspondents.SENDER, correspondents.REPRESENTED):
+        if message.value(one.smtp) is None:
+            kind, address = message.get(one.kind), message.get(one.address)
+            found = session.site.people.address_of(str(kind or ""), str(address or ""))
             if found:
-                message.set({smtp: found})
+                message.set({one.smtp: found})
     rows: dict[int, Bag | None] = {}
     for number, bag in message.loaded().recipients.items():
         if p.PidTagSmtpAddress not in bag:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import quote
 
 from gromoxd.directory import dn
@@ -10,16 +9,12 @@ from gromoxd.directory.model import User
 from gromoxd.errors import Ec, MapiError
 from workers.http.site import Site
 
-LONGEST_DN: Final = 1024
-
 
 def outside_name(site: Site, user: User, otherwise: str = "") -> str:
     """The name under which clients reach a user's home server."""
     directory = site.services.directory
-    server = directory.server(user.host or directory.host_id)
-    if server is not None and server.extname:
-        return server.extname
-    return otherwise or user.host or directory.host_id
+    home = user.host or directory.host_id
+    return directory.outside_name(home) or otherwise or home
 
 
 def new_dsa(site: Site, user: User) -> str:
@@ -29,7 +24,7 @@ def new_dsa(site: Site, user: User) -> str:
 
 def user_of_server(site: Site, text: str) -> User:
     """The user whose "server" a DN is, or who is named by it. ecNotFound."""
-    if not 0 < len(text) <= LONGEST_DN:
+    if not 0 < len(text) <= dn.LONGEST_DN:
         raise MapiError(Ec.ecInvalidParam, "a DN of no or too many characters")
     mailbox = dn.parse_server(site.people.organisation, text)
     user = site.people.user_of_mailbox(mailbox) if mailbox is not None else site.people.user_of_dn(text)
