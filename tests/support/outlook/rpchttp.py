@@ -200,9 +200,13 @@ class Channel:
         while len(self._buffer) < size:
             self._more()
 
-    def close(self) -> None:
+    def shut(self) -> None:
+        """Nothing more is sent or comes; who waits for something is told. The descriptor stays: he still uses it."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.shut()
         self.sock.close()
 
 
@@ -251,7 +255,8 @@ class Virtual:
         self._next_out: Channel | None = None
         self._said = time.monotonic()
         self._open()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def receive(self, data: bytes) -> None:
         """An RPC PDU has come."""
@@ -389,6 +394,9 @@ class Virtual:
                     self._rpc(data)
         except BaseException as error:  # noqa: BLE001  # it is those who call
             self._end(error)
+        finally:
+            for channel in self._channels():
+                channel.close()
 
     def _idle(self) -> None:
         """[MS-RPCH] 3.2.2.6.1: the server hears something in half the time that it told."""
@@ -476,16 +484,20 @@ class Virtual:
         with self._state:
             if self.error is None:
                 self.error = error
-            for channel in (self._in, self._out, self._next_in, self._next_out):
-                if channel is not None:
-                    channel.close()
+            for channel in self._channels():
+                channel.shut()
             self._state.notify_all()
         self.gone()
 
+    def _channels(self) -> list[Channel]:
+        return [one for one in (self._in, self._out, self._next_in, self._next_out) if one is not None]
+
     def close(self) -> None:
-        """End it."""
+        """End it. A descriptor is closed by who reads from it, lest he reads from somebody else's of that number."""
         self.closed = True
         self._end(ConnectionError("closed"))
+        if threading.current_thread() is not self._reader:
+            self._reader.join(self.place.timeout)
 
 
 def echo(place: Place, method: str) -> tuple[int, bytes]:
