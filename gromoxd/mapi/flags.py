@@ -27,6 +27,10 @@ CLIENT_MESSAGE_FLAGS = MessageFlags.mfRead | MessageFlags.mfUnsent | MessageFlag
 """Those that a client may set before a message is first saved; the others are the server's."""
 
 
+MDN_SENT = "$MDNSent"
+"""The keyword of a message whose receipt was sent, or is not to be (RFC 3503 3.1)."""
+
+
 class MessageStatus(IntFlag):
     """PidTagMessageStatus, [MS-OXCMSG] 2.2.1.8."""
 

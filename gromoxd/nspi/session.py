@@ -194,9 +194,10 @@ class Session:
         """Where in an Explicit Table the first object is whose name is not less. ecNotFound."""
         if len(mids) > MOST_EXPLICIT:
             raise MapiError(Ec.ecTableTooBig, f"{len(mids)} rows")
+        key = fold(name).encode("utf-8", "replace")
         for row, mid in enumerate(mids):
             item = self.book.of_mid(mid)
-            if item is not None and not self._less(item.index, name):
+            if item is not None and self.book.snapshot.key(item.index) >= key:
                 return row
         raise MapiError(Ec.ecNotFound, "nothing so late in the table")
 
@@ -209,9 +210,6 @@ class Session:
         if target.tag != tag or not isinstance(value, str):
             raise MapiError(Ec.ecError, f"seeking {target.tag:#010x}")
         return value
-
-    def _less(self, index: int, name: str) -> bool:
-        return self.book.snapshot.key(index) < fold(name).encode("utf-8", "replace")
 
     def _ordered(self, mids: Sequence[int]) -> list[int]:
         """The entries of an Explicit Table in the order of their names, without what is not there."""

@@ -16,6 +16,7 @@ from gromoxd.exmdb.pages import ANSWERED, DELETED, DRAFT, FLAGGED
 from gromoxd.mapi import conversation
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.entryids import one_off
+from gromoxd.mapi.flags import MDN_SENT
 from gromoxd.mapi.ids import pcl_encode
 from gromoxd.mapi.named_tags import PidNameKeywords
 from gromoxd.mapi.recipients import search_key
@@ -32,8 +33,6 @@ Compute = Callable[["View"], Any]
 MF_NOTIFY_READ, MF_NOTIFY_UNREAD, MF_INTERNET = 0x100, 0x200, 0x2000
 MODIFY, READ, DELETE = 0x1, 0x2, 0x4
 """PidTagAccess ([MS-OXCPRPT] 2.2.1.1)."""
-MDN_SENT = "$MDNSent"
-"""The keyword of a message whose receipt was sent, or is not to be (RFC 3503 3.1)."""
 OBJECT_MESSAGE, OBJECT_ATTACHMENT = 5, 7
 """PidTagObjectType ([MS-OXCPRPT] 2.2.1.7)."""
 ICON_REPLIED, ICON_FORWARDED = 0x105, 0x106

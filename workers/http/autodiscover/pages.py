@@ -135,7 +135,7 @@ class Pages:
 
     def on_json(self, request: Request) -> Reply:
         """Version 2: one URL for one protocol. Nobody is authenticated, so it tells nothing of users."""
-        wanted = _parameter(request, "protocol")
+        wanted = request.query.get("Protocol", "")
         found = _PROTOCOLS.get(wanted.lower())
         urls = self.service.urls(request, "")
         url = getattr(urls, found[1]) if found is not None else ""
@@ -149,11 +149,10 @@ class Pages:
 
     def on_autoconfig(self, request: Request) -> Reply:
         """Thunderbird's."""
-        address = _parameter(request, "emailaddress")
-        host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
-        domain = address.rpartition("@")[2] or host.removeprefix("autoconfig.")
         urls = self.service.urls(request, "")
-        services = [*self._incoming(host), *self._outgoing(host)]
+        address = request.query.get("emailaddress", "")
+        domain = address.rpartition("@")[2] or urls.host.removeprefix("autoconfig.")
+        services = [*self._incoming(urls.host), *self._outgoing(urls.host)]
         body = autoconfig.write(domain[:255], services, ews=urls.ews, dav=urls.dav, web=urls.web)
         return Reply(200, [("Content-Type", XML)], body)
 
@@ -190,11 +189,6 @@ def auth_package(settings: HttpSettings) -> str:
 def _office(request: Request) -> int | None:
     found = _OFFICE.search(request.header("User-Agent")[:512])
     return int(found[1]) if found else None
-
-
-def _parameter(request: Request, name: str) -> str:
-    """A parameter whose name is written in capitals or not."""
-    return next((value for key, value in request.query.items() if key.lower() == name), "")
 
 
 def _port(listeners: list[str]) -> int:

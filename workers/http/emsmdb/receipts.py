@@ -20,7 +20,7 @@ from gromoxd.exmdb.outgoing import NOTIFY_NEVER, Options, SubmitMime
 from gromoxd.exmdb.working import WorkingMessage
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.bag import Bag
-from gromoxd.mapi.flags import MessageFlags, OpenModeFlags, ReadFlags
+from gromoxd.mapi.flags import MDN_SENT, MessageFlags, OpenModeFlags, ReadFlags
 from gromoxd.mapi.times import filetime
 from workers.http.emsmdb.objects import Logon
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from workers.http.emsmdb.session import Session
 
 log = logging.getLogger(__name__)
-
-MDN_SENT: Final = "$MDNSent"
 
 
 class Kind(Enum):

@@ -23,17 +23,14 @@ from gromoxd.exmdb.working import Account, WorkingMessage, copy_properties
 from gromoxd.exmdb.working.spool import unnamed_file
 from gromoxd.exmdb.working.values import is_long
 from gromoxd.mapi import proptags as p
-from gromoxd.mapi.flags import MessageFlags
-from gromoxd.mapi.named import BUILT_IN, FIRST_NAMED
+from gromoxd.mapi.flags import MDN_SENT, MessageFlags
+from gromoxd.mapi.named import FIRST_OWN
 from gromoxd.mapi.times import unix_seconds
 
 InThread = Callable[..., Any]
 """`Services.run_blocking`."""
 PIECE: Final = 1 << 20
 MOST_HEADER: Final = 1 << 20
-MDN_SENT: Final = "$MDNSent"
-_FIRST_OWN: Final = FIRST_NAMED + len(BUILT_IN)
-"""Numbers of named properties from here on are a mailbox's own."""
 _OF_THE_COPY: Final = frozenset((p.PidTagLastModificationTime, p.PidTagMessageDeliveryTime, p.PidTagRead))
 
 
@@ -121,7 +118,7 @@ def _differences(old: WorkingMessage, new: WorkingMessage) -> tuple[list[int], l
     changed = [
         tag
         for tag, value in had.items()
-        if tag not in own and (tag >> 16 >= _FIRST_OWN or (not is_long(value) and value != has.get(tag)))
+        if tag not in own and (tag >> 16 >= FIRST_OWN or (not is_long(value) and value != has.get(tag)))
     ]
-    gone = [tag for tag in has if tag not in had and tag not in own and tag >> 16 < _FIRST_OWN]
+    gone = [tag for tag in has if tag not in had and tag not in own and tag >> 16 < FIRST_OWN]
     return changed, gone

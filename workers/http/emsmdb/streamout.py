@@ -17,7 +17,7 @@ from gromoxd.exmdb.working.spool import Octets
 from gromoxd.exmdb.working.values import Remote, Where, whole
 from gromoxd.mapi import proptags as p
 from gromoxd.mapi.fasttransfer import Marker, MetaTagFXDelProp, StreamWriter
-from gromoxd.mapi.named import BUILT_IN, FIRST_NAMED, PropertyName, built_in_name
+from gromoxd.mapi.named import FIRST_OWN, PropertyName, built_in_name
 from gromoxd.mapi.types import MULTIPLE, PropType
 
 PIECE: Final = 256 << 10
@@ -28,7 +28,6 @@ UNICODE, USE_CPID, RECOVER, FORCE_UNICODE, PARTIAL_ITEM = 0x01, 0x02, 0x04, 0x08
 """SendOptions ([MS-OXCFXICS] 2.2.3.1.1.1.1). UNICODE and USE_CPID together are ForUpload."""
 KNOWN_OPTIONS: Final = 0x7F
 GONE: Final = (Ec.ecNotFound, Ec.ecObjectModified, Ec.ecObjectDeleted)
-_FIRST_FREE: Final = FIRST_NAMED + len(BUILT_IN)
 _STRING: Final = int(PropType.PtypString)
 
 IDENTITY: Final = frozenset((p.PidTagMid, p.PidTagFolderId, p.PidTagInstID, p.PidTagInstanceNum, p.PidTagEntryId,
@@ -81,10 +80,10 @@ class Names:
     def __call__(self, tag: int) -> PropertyName | None:
         """The name of a tag; None when it has none."""
         number = tag >> 16
-        if number < _FIRST_FREE:
+        if number < FIRST_OWN:
             return built_in_name(number)
         if number not in self._known:
-            wanted = {one >> 16 for one in self.coming() if one >> 16 >= _FIRST_FREE} | {number}
+            wanted = {one >> 16 for one in self.coming() if one >> 16 >= FIRST_OWN} | {number}
             wanted -= self._known.keys()
             found = self._ids.names_of(wanted)
             for one in wanted:

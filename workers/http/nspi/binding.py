@@ -17,7 +17,7 @@ from gromoxd.exmdb.access import DELEGATES, GetDelegates, SetDelegates
 from gromoxd.exmdb.api import SYSTEM
 from gromoxd.exmdb.storecalls import GetStoreProps
 from gromoxd.mapi.proptags import PidTagThumbnailPhoto
-from gromoxd.nspi.session import Session
+from gromoxd.nspi.session import SEEK_ROWS, Session
 from workers.http.addressbook import address_books
 from workers.http.site import Site
 
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 LARGEST_PHOTO: Final = 1 << 20
 LIGHT_CELLS: Final = 1000
 """So many cells are made on the loop."""
+LIGHT_MIDS: Final = 1000
+"""So many objects, or names of some, are looked up on the loop."""
 AT_ONCE: Final = 1
 """So many threads make answers: with one the loop waits 10 ms for its turn, with two 35, with eight 100."""
 USUAL_COLUMNS: Final = 7
@@ -45,6 +47,17 @@ def is_heavy(rows: int, columns: Sequence[int] | None) -> bool:
     if rows * (USUAL_COLUMNS if columns is None else max(len(columns), 1)) > LIGHT_CELLS:
         return True
     return not COSTLY.isdisjoint([tag >> 16 for tag in columns or ()])
+
+
+def is_heavy_query(explicit: Sequence[int], count: int, columns: Sequence[int] | None) -> bool:
+    """Does NspiQueryRows take more than some milliseconds?"""
+    return is_heavy(min(count, len(explicit) or count), columns)
+
+
+def is_heavy_seek(explicit: Sequence[int] | None, columns: Sequence[int] | None) -> bool:
+    """Does NspiSeekEntries?"""
+    rows = len(explicit or ()) or SEEK_ROWS
+    return rows > LIGHT_MIDS or (columns is not None and is_heavy(rows, columns))
 
 
 def is_list(book: Session, mid: int) -> bool:

@@ -12,19 +12,17 @@ from typing import Any, Final, TypeVar
 from gromoxd.directory.errors import DirectoryDown
 from gromoxd.errors import Ec, MapiError
 from gromoxd.nspi import bodies as b
-from gromoxd.nspi.session import SEEK_ROWS, Session
+from gromoxd.nspi.session import Session
 from gromoxd.nspi.stat import Stat
 from workers.http.mapihttp import MAILBOX
 from workers.http.mapihttp.framing import Context, RequestType, Use
 from workers.http.nspi import PATH
-from workers.http.nspi.binding import apart, is_heavy, is_list, session
+from workers.http.nspi.binding import LIGHT_MIDS, apart, is_heavy_query, is_heavy_seek, is_list, session
 from workers.http.nspi.referral import url, user_of_server
 
 log = logging.getLogger(__name__)
 Q = TypeVar("Q", bound=b.Request)
 R = TypeVar("R")
-LIGHT_MIDS: Final = 2000
-"""So many numbers are put in order on the loop."""
 
 
 class Bound:
@@ -187,8 +185,7 @@ def query_rows(call: Call, asked: b.QueryRowsRequest) -> bytes:
         found, rows = call.session.query_rows(asked.flags, stat, asked.explicit_table, asked.row_count, asked.columns)
         return b.QueryRowsResponse(state=found, rows=rows).encode()
 
-    rows = min(asked.row_count, len(asked.explicit_table) or asked.row_count)
-    return call.run(is_heavy(rows, asked.columns), work)
+    return call.run(is_heavy_query(asked.explicit_table, asked.row_count, asked.columns), work)
 
 
 @operation(b.QueryColumnsRequest, b.QueryColumnsResponse)
@@ -228,8 +225,7 @@ def seek_entries(call: Call, asked: b.SeekEntriesRequest) -> bytes:
         found, rows = call.session.seek_entries(stat, target, asked.explicit_table, asked.columns)
         return b.SeekEntriesResponse(state=found, rows=rows).encode()
 
-    rows = len(asked.explicit_table or ()) or SEEK_ROWS
-    return call.run((asked.columns is not None and is_heavy(rows, asked.columns)) or rows > LIGHT_MIDS, work)
+    return call.run(is_heavy_seek(asked.explicit_table, asked.columns), work)
 
 
 @operation(b.UpdateStatRequest, b.UpdateStatResponse)

@@ -13,19 +13,18 @@ from gromoxd.errors import Ec, MapiError
 from gromoxd.mapi.codepages import decode
 from gromoxd.mapi.types import PropType
 from gromoxd.mapi.values import PropError, TaggedPropertyValue, TypedPropertyValue
-from gromoxd.nspi.session import SEEK_ROWS, Session
+from gromoxd.nspi.session import Session
 from gromoxd.nspi.values import PropertyValueList, Rows
 from gromoxd.rpc import nspi
 from gromoxd.rpc.nspi import NSPI
 from gromoxd.rpc.stub import NO_HANDLE, Stub
-from workers.http.nspi.binding import apart, is_heavy, is_list, session
+from workers.http.nspi.binding import LIGHT_MIDS, apart, is_heavy_query, is_heavy_seek, is_list, session
 from workers.http.rpch.handles import TooMany
 from workers.http.rpch.operations import Answer, Caller, operation
 
 log = logging.getLogger(__name__)
 UNBOUND: Final = 1
 """UnbindSuccess ([MS-OXNSPI] 2.2.1.2)."""
-LIGHT_MIDS: Final = 1000
 
 
 class Bound:
@@ -113,7 +112,7 @@ def query_rows(caller: Caller, call: nspi.QueryRows) -> Answer:
         return nspi.QueryRowsAnswer(stat, _rows(rows), 0)
 
     try:
-        return _run(caller, is_heavy(min(call.count, len(table) or call.count), call.prop_tags), work)
+        return _run(caller, is_heavy_query(table, call.count, call.prop_tags), work)
     except MapiError as error:
         return nspi.QueryRowsAnswer(call.stat, None, _failed(error))
 
@@ -127,10 +126,8 @@ def seek_entries(caller: Caller, call: nspi.SeekEntries) -> Answer:
         stat, rows = book.seek_entries(call.stat, call.target, call.table, call.prop_tags)
         return nspi.SeekEntriesAnswer(stat, _rows(rows), 0)
 
-    rows = len(call.table or ()) or SEEK_ROWS
-    heavy = (call.prop_tags is not None and is_heavy(rows, call.prop_tags)) or rows > LIGHT_MIDS
     try:
-        return _run(caller, heavy, work)
+        return _run(caller, is_heavy_seek(call.table, call.prop_tags), work)
     except MapiError as error:
         return nspi.SeekEntriesAnswer(call.stat, None, _failed(error))
 
